@@ -1,0 +1,76 @@
+# Owns the commands of a working copy: set-up, checks, tests, demonstration. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A stamp is named by the hash of what it stands for, so that a change of branch rebuilds and a `touch` does not.
+LOCKED := $(VENV)/.locked-$(shell sha256sum requirements.txt | cut -c1-16)
+LINKED := $(VENV)/.linked-$(shell sha256sum requirements.txt pyproject.toml | sha256sum | cut -c1-16)
+PYTEST := $(BIN)/python -m pytest
+SLOW_TESTS = $(wildcard tests/integration tests/browser)
+
+.PHONY: help setup machine switch demo test lint format unit bench lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: machine $(LINKED) switch ## install everything that is missing; seconds when nothing is
+
+machine:
+	@tools/machine-packages
+
+switch: $(LINKED)
+	@$(BIN)/python -m asterisk_conf.install
+
+$(LOCKED): requirements.txt
+	@echo "setup: Python packages of requirements.txt into $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("make setup: needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(LINKED): $(LOCKED)
+	@rm -f $(VENV)/.linked-*
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## a whole hotline with citizens, seats and departments on this machine
+	@$(BIN)/hotline demo
+
+test: setup lint unit ## everything: checks, unit, replay, then a real Asterisk and a real browser
+	@for suite in $(SLOW_TESTS); do echo "test: $$suite"; $(PYTEST) "$$suite"; done
+	@echo "test: all passed"
+
+lint: $(LINKED) ## ruff, mypy --strict and the floors of the house (import-linter)
+	@echo "lint: ruff, mypy, import-linter"
+	@failed=; \
+	for check in "ruff check" "ruff format --check" mypy "lint-imports --no-logo"; do \
+	  $(BIN)/$$check || failed="$$failed [$$check]"; \
+	done; \
+	[[ -z $$failed ]] || { echo "lint: failed:$$failed"; exit 1; }
+
+format: $(LINKED) ## let ruff lay out the code
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+unit: $(LINKED) ## the tests that need no Asterisk
+	@echo "test: $(wildcard tests/unit tests/replay)"
+	@$(PYTEST) -n 2 $(wildcard tests/unit tests/replay)
+
+bench: setup ## measure speed; every figure is a ratio within one run
+	@$(BIN)/python -m bench
+
+lock: ## choose versions anew and write requirements.txt
+	@$(PYTHON) -m venv --clear build/lock
+	@build/lock/bin/python -m pip install -q --disable-pip-version-check pip-tools==7.6.2
+	@CUSTOM_COMPILE_COMMAND="make lock" build/lock/bin/pip-compile -q --upgrade --generate-hashes --allow-unsafe \
+	    --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	    --extra dev --output-file requirements.txt pyproject.toml
+
+clean: ## remove what set-up and tests left here (not the cached Asterisk)
+	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis
