@@ -1,0 +1,143 @@
+"""Owns what is done with cases: opening, moving, finding; each change in one transaction with its trace."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from casework.case import Case, case_number, check_new, step
+from casework.deadlines import Calendar
+from casework.history import BrokenLink, Entry, entry_of, opening
+from casework.moves import Actor, CloseWithMaster, Merge, Move
+from casework.store import cases as store
+from casework.words import PLATFORM, CaseState, Kind, Part, Refusal
+from hotline import ids
+from hotline.db.engine import Database
+from hotline.local_time import compact_day
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class NewCase(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent takes down. `citizen` is `CallerNumber.key`; `actor` the agent's number (工号)."""
+
+    citizen: str
+    title: str
+    text: str
+    unit: str
+    actor: str
+    conversation: str = ""
+    kind: Kind = Kind.HELP
+    topic: str = ""
+    place: str = ""
+    is_secret: bool = False
+
+
+async def open_case(database: Database, new: NewCase, node: str, now_us: int) -> Case | Refusal:
+    """受理: give it a number at once and keep it; a refusal if there are no words or too many."""
+    refusal = check_new(new.title, new.text, new.unit, new.topic, new.place)
+    if refusal is not None:
+        return refusal
+    async with database.begin() as session:
+        return await _open(session, _cleaned(new), node, now_us)
+
+
+async def move_case(
+    database: Database, id_: str, move: Move, now_us: int, calendar: Calendar
+) -> Case | Refusal | None:
+    """Do the move if the case allows it, and tell those merged into it of its end; None for no such case."""
+    async with database.begin() as session:
+        before = await store.load(session, id_, lock=True)
+        if before is None:
+            return None
+        if isinstance(move, Merge) and (refusal := await _no_master(session, move)) is not None:
+            return refusal
+        after = await _move(session, before, _cleaned(move), now_us, calendar)
+        if isinstance(after, Case) and after.state is CaseState.CLOSED and not after.master:
+            await _end_followers(session, after, now_us, calendar)
+        return after
+
+
+async def cases_of(
+    session: AsyncSession, citizen: str, limit: int = 20, *, is_open: bool | None = None
+) -> list[Case]:
+    """The citizen's cases, newest first; none for a caller who hides the number."""
+    return await store.of_citizen(session, citizen, limit, is_open=is_open) if citizen else []
+
+
+async def history_of(session: AsyncSession, id_: str) -> list[Entry]:
+    """The case's history, from the beginning; empty when there is no such case."""
+    return await store.history(session, id_)
+
+
+def journal(session: AsyncSession, until_us: int) -> AsyncIterator[Entry]:
+    """Every entry of every history before `until_us`, case by case: what scores are computed from."""
+    return store.journal(session, until_us)
+
+
+async def verify_history(session: AsyncSession) -> list[BrokenLink]:
+    """Every place where a history is not what was written, and every day with a number missing."""
+    return await store.verify(session)
+
+
+def shown_to(case: Case, part: Part) -> Case:
+    """The case as somebody may see it: a secret one without the citizen for units (GB/T 33358-2016)."""
+    is_hidden = case.is_secret and part is Part.UNIT
+    return msgspec.structs.replace(case, citizen="", conversation="") if is_hidden else case
+
+
+async def _open(session: AsyncSession, new: NewCase, node: str, now_us: int) -> Case:
+    day = compact_day(now_us)
+    case = Case(
+        id=ids.make(node, now_us, secrets.token_bytes(ids.RANDOM_BYTES)),
+        number=case_number(day, await store.next_count(session, day)),
+        citizen=new.citizen,
+        title=new.title.strip(),
+        text=new.text,
+        unit=new.unit,
+        conversation=new.conversation,
+        created_us=now_us,
+        kind=new.kind,
+        topic=new.topic,
+        place=new.place,
+        is_secret=new.is_secret,
+    )
+    await store.add(session, case, opening(case, new.actor))
+    return case
+
+
+async def _move(
+    session: AsyncSession, before: Case, move: Move, now_us: int, calendar: Calendar
+) -> Case | Refusal:
+    after = step(before, move, now_us, calendar)
+    if isinstance(after, Case):
+        seq = await store.count_of(session, before.id) + 1
+        await store.save(session, after, entry_of(before, move, after, seq, now_us))
+    return after
+
+
+async def _no_master(session: AsyncSession, move: Merge) -> Refusal | None:
+    """Only an open case that is not merged itself may lead others; it may not end meanwhile."""
+    master = await store.load(session, move.master, lock=True)
+    is_fit = master is not None and master.is_open and master.state is not CaseState.MERGED
+    return None if is_fit else Refusal.NO_MASTER
+
+
+async def _end_followers(session: AsyncSession, master: Case, now_us: int, calendar: Calendar) -> None:
+    actor = Actor("system", Part.SUPERVISOR, PLATFORM)
+    for id_ in await store.followers(session, master.id):
+        follower = await store.load(session, id_, lock=True)
+        if follower is not None:
+            move = CloseWithMaster(actor=actor, reason=f"主工单 {master.number} 已办结")
+            await _move(session, follower, move, now_us, calendar)
+
+
+def _cleaned(value: T) -> T:
+    """Without NUL, which PostgreSQL cannot keep."""
+    fields = msgspec.structs.asdict(value)
+    words = {name: field.replace("\0", "") for name, field in fields.items() if type(field) is str}
+    return msgspec.structs.replace(value, **words)

@@ -1,0 +1,138 @@
+"""Owns cases in the database: numbers, reading, writing, in the caller's transaction. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from casework.case import Case
+from casework.history import BrokenLink, Entry, Link, broken_links, digest
+from casework.store.tables import CaseCounterRow, CaseMoveRow, CaseRow
+from casework.words import FINISHED, CaseState
+
+_NEXT = text(
+    "INSERT INTO case_counters (day, last) VALUES (:day, 1)"
+    " ON CONFLICT (day) DO UPDATE SET last = case_counters.last + 1 RETURNING last"
+)
+_COLUMNS = (
+    "id", "number", "citizen", "title", "text", "unit", "conversation",
+    "created_us", "state", "closed_us", "urged", "topic", "place", "due_us", "master",
+)  # fmt: skip
+_BATCH = 500
+
+
+async def next_count(session: AsyncSession, day: str) -> int:
+    """The day's next count: never the same for two, and none lost with a transaction that fails."""
+    return int((await session.execute(_NEXT, {"day": day})).scalar_one())
+
+
+async def load(session: AsyncSession, id_: str, *, lock: bool = False) -> Case | None:
+    """The case with that id; `lock` keeps others from moving it until the transaction ends."""
+    row = await session.get(CaseRow, id_, with_for_update=lock)
+    return _case(row) if row is not None else None
+
+
+async def of_citizen(
+    session: AsyncSession, citizen: str, limit: int, *, is_open: bool | None = None
+) -> list[Case]:
+    """The citizen's cases, newest first; only open or only finished ones unless `is_open` is None."""
+    query = select(CaseRow).where(CaseRow.citizen == citizen)
+    finished = CaseRow.state.in_([state.value for state in FINISHED])
+    if is_open is not None:
+        query = query.where(~finished if is_open else finished)
+    rows = await session.scalars(query.order_by(CaseRow.created_us.desc(), CaseRow.id.desc()).limit(limit))
+    return [_case(row) for row in rows]
+
+
+async def followers(session: AsyncSession, master: str) -> list[str]:
+    """The ids of the cases merged into this one that still wait for its end."""
+    query = select(CaseRow.id).where(CaseRow.master == master, CaseRow.state == CaseState.MERGED.value)
+    return list(await session.scalars(query.order_by(CaseRow.id)))
+
+
+async def add(session: AsyncSession, case: Case, first: Entry) -> None:
+    """Keep a new case with the first entry of its history."""
+    row = CaseRow(id=case.id, moves=0, head="")
+    _write(row, case)
+    session.add(row)
+    await session.flush()
+    _append(session, row, first)
+
+
+async def save(session: AsyncSession, case: Case, entry: Entry) -> None:
+    """Write the case as it stands after the move, and the move. The case was loaded in this transaction."""
+    row = await session.get_one(CaseRow, case.id)
+    _write(row, case)
+    _append(session, row, entry)
+
+
+async def count_of(session: AsyncSession, id_: str) -> int:
+    """How many entries the case's history has."""
+    return (await session.get_one(CaseRow, id_)).moves
+
+
+async def history(session: AsyncSession, id_: str) -> list[Entry]:
+    """The case's history, from the beginning."""
+    query = select(CaseMoveRow).where(CaseMoveRow.case_id == id_).order_by(CaseMoveRow.seq)
+    return [_entry(row) for row in await session.scalars(query)]
+
+
+async def journal(session: AsyncSession, until_us: int) -> AsyncIterator[Entry]:
+    """All entries made before `until_us`, case by case: what scores are computed from."""
+    query = select(CaseMoveRow).where(CaseMoveRow.at_us < until_us)
+    rows = await session.stream_scalars(
+        query.order_by(CaseMoveRow.case_id, CaseMoveRow.seq).execution_options(yield_per=_BATCH)
+    )
+    async for row in rows:
+        yield _entry(row)
+
+
+async def verify(session: AsyncSession) -> list[BrokenLink]:
+    """Every break in every history, and every day whose numbers have gaps; a batch of cases at a time."""
+    broken: list[BrokenLink] = []
+    after = ""
+    while True:
+        query = select(CaseRow.id, CaseRow.moves, CaseRow.head).where(CaseRow.id > after)
+        rows = (await session.execute(query.order_by(CaseRow.id).limit(_BATCH))).all()
+        if not rows:
+            return broken + await _gaps(session)
+        heads = {id_: (count, head) for id_, count, head in rows}
+        after = rows[-1][0]
+        entries = select(CaseMoveRow).where(CaseMoveRow.case_id.in_(heads))
+        found = await session.scalars(entries.order_by(CaseMoveRow.case_id, CaseMoveRow.seq))
+        broken += broken_links([Link(_entry(row), row.digest) for row in found], heads)
+        session.expunge_all()
+
+
+async def _gaps(session: AsyncSession) -> list[BrokenLink]:
+    day = func.substr(CaseRow.number, 1, 8)
+    counted = select(day, func.count()).group_by(day)
+    there = {found: count for found, count in await session.execute(counted)}
+    given = await session.scalars(select(CaseCounterRow).order_by(CaseCounterRow.day))
+    return [BrokenLink(row.day, 0, "工单编号不连续") for row in given if there.get(row.day, 0) != row.last]
+
+
+def _append(session: AsyncSession, row: CaseRow, entry: Entry) -> None:
+    row.head = digest(row.head, entry)
+    row.moves = entry.seq
+    session.add(CaseMoveRow(**msgspec.structs.asdict(entry), digest=row.head))
+
+
+def _write(row: CaseRow, case: Case) -> None:
+    fields = msgspec.to_builtins(case)
+    for name in _COLUMNS:
+        setattr(row, name, fields.pop(name))
+    row.progress = msgspec.json.encode(fields).decode()
+
+
+def _case(row: CaseRow) -> Case:
+    progress = msgspec.json.decode(row.progress)
+    return msgspec.convert(progress | {name: getattr(row, name) for name in _COLUMNS}, Case)
+
+
+def _entry(row: CaseMoveRow) -> Entry:
+    names = Entry.__struct_fields__
+    return msgspec.convert({name: getattr(row, name) for name in names}, Entry)
