@@ -1,0 +1,1 @@
+"""The shell around Asterisk's manager interface (AMI): bytes to events, effects to actions."""

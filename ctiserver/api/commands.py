@@ -1,0 +1,204 @@
+"""Owns what clients may ask, on whose behalf, and the names under which the server refuses."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks: a person with a role, at a seat ("" for none). Comes from the push token, never from the
+    message.
+    """
+
+    person: str
+    name: str
+    role: str
+    seat: str = ""
+
+
+class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.sign_in", tag_field="op"):
+    """签入: take the actor's seat. The seat starts not ready (示忙), reason 签入, unless `ready`."""
+
+    ready: bool = False
+
+
+class SignOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.sign_out", tag_field="op"):
+    """签出: leave the seat. Refused in a call."""
+
+
+class Ready(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.ready", tag_field="op"):
+    """示闲. During a call: takes effect after it, instead of wrap-up. In wrap-up: ends it."""
+
+
+class NotReady(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.not_ready", tag_field="op"):
+    """示忙 with one of the configured reasons. During a call: takes effect after it."""
+
+    reason: str
+
+
+class WrapUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.wrap_up", tag_field="op"):
+    """话后整理 without a call before it (late notes)."""
+
+
+class ThreeWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.three_way", tag_field="op"):
+    """三方: bring a department in. `number` must be one of the directory's; `label` is its name."""
+
+    number: str
+    label: str = ""
+
+
+class EmergencyCall(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="emergency.call", tag_field="op"
+):
+    """Bring 110, 119, 120 or 122 in, without confirmation."""
+
+    number: str
+
+
+class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.hold", tag_field="op"):
+    """保持: the citizen hears music; a third party who was there stays with the seat."""
+
+
+class Retrieve(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.retrieve", tag_field="op"):
+    """取回: talk with the citizen again; a third party who was consulted hears music meanwhile."""
+
+
+class Consult(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.consult", tag_field="op"):
+    """咨询: call a number of the directory while the citizen hears music."""
+
+    number: str
+    label: str = ""
+
+
+class Merge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.merge", tag_field="op"):
+    """转三方: bring citizen, seat and the consulted party together."""
+
+
+class Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.complete", tag_field="op"):
+    """完成转接: citizen and the consulted party talk on; the seat leaves."""
+
+
+class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.transfer", tag_field="op"):
+    """盲转: the seat leaves at once, the citizen waits for a number of the directory; back to the queue if
+    it fails.
+    """
+
+    number: str
+    label: str = ""
+
+
+class Requeue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.requeue", tag_field="op"):
+    """转回排队: the citizen goes to the head of the queue, for another seat."""
+
+
+class HangUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.hang_up", tag_field="op"):
+    """End the conversation for everyone."""
+
+
+class Leave(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.leave", tag_field="op"):
+    """The seat leaves the room; citizen and third party talk on."""
+
+
+class Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.drop", tag_field="op"):
+    """Take one third party out of the room."""
+
+    leg: str
+
+
+class Withdraw(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.withdraw", tag_field="op"):
+    """Stop calling a third party who has not answered yet: attempt `n`."""
+
+    n: int
+
+
+SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp
+CallCommand = (
+    ThreeWay
+    | EmergencyCall
+    | Hold
+    | Retrieve
+    | Consult
+    | Merge
+    | Complete
+    | Transfer
+    | Requeue
+    | HangUp
+    | Leave
+    | Drop
+    | Withdraw
+)
+Command = SeatCommand | CallCommand
+
+
+class Code(StrEnum):
+    """Why a command is refused or a message cannot be understood."""
+
+    BAD_MESSAGE = "bad_message"
+    UNKNOWN_OP = "unknown_op"
+    NOT_ALLOWED = "not_allowed"
+    NO_SEAT = "no_seat"
+    SEAT_TAKEN = "seat_taken"
+    AGENT_ELSEWHERE = "agent_elsewhere"
+    NOT_SIGNED_IN = "not_signed_in"
+    IN_CALL = "in_call"
+    SEAT_NOT_TALKING = "seat_not_talking"
+    UNKNOWN_REASON = "unknown_reason"
+    BAD_NUMBER = "bad_number"
+    THIRD_PARTY_PENDING = "third_party_pending"
+    NO_THIRD_PARTY = "no_third_party"
+    NO_SUCH_LEG = "no_such_leg"
+    ALREADY_HELD = "already_held"
+    NOT_HELD = "not_held"
+    NOT_CONSULTING = "not_consulting"
+    SWITCH_DOWN = "switch_down"
+    SWITCH_REFUSED = "switch_refused"
+    TOO_FAST = "too_fast"
+
+
+REFUSAL_ZH = {
+    Code.BAD_MESSAGE: "无法识别的请求",
+    Code.UNKNOWN_OP: "没有这个操作",
+    Code.NOT_ALLOWED: "您的角色不能执行此操作",
+    Code.NO_SEAT: "没有这个座席",
+    Code.SEAT_TAKEN: "该座席已有话务员签入",
+    Code.AGENT_ELSEWHERE: "您已在其他座席签入",
+    Code.NOT_SIGNED_IN: "请先签入座席",
+    Code.IN_CALL: "通话中不能执行此操作",
+    Code.SEAT_NOT_TALKING: "当前没有通话",
+    Code.UNKNOWN_REASON: "示忙原因不在列表中",
+    Code.BAD_NUMBER: "号码不正确或不允许呼叫",
+    Code.THIRD_PARTY_PENDING: "正在呼叫第三方，请先等待或撤回",
+    Code.NO_THIRD_PARTY: "没有第三方在通话中，离开会使市民无人应答",
+    Code.NO_SUCH_LEG: "该参与方已不在通话中",
+    Code.ALREADY_HELD: "市民已在保持中",
+    Code.NOT_HELD: "市民没有被保持",
+    Code.NOT_CONSULTING: "没有正在咨询的第三方",
+    Code.SWITCH_DOWN: "与交换机的连接中断，请稍候；话机仍可使用",
+    Code.SWITCH_REFUSED: "交换机拒绝了该操作",
+    Code.TOO_FAST: "操作过于频繁",
+}
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The answer to a command that cannot be done; `message` is for the agent, in Chinese."""
+
+    code: Code
+    message: str
+
+
+def refuse(code: Code) -> Refusal:
+    """The refusal of that name with its message."""
+    return Refusal(code, REFUSAL_ZH[code])
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One client message. `id` is echoed in the answer; `key` makes a repeated command harmless
+    (idempotency key).
+    """
+
+    id: int
+    op: str
+    args: msgspec.Raw = msgspec.Raw(b"{}")
+    key: str = ""

@@ -1,0 +1,131 @@
+"""Owns the domain events that are kept for ever: what the journal holds and every figure is derived from.
+
+Times are UTC microseconds, durations milliseconds from the monotonic clock. `conversation` is node and
+citizen's Uniqueid.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ctiserver.api.states import AttemptState, Outcome, SeatState
+
+
+class CallStarted(msgspec.Struct, frozen=True, kw_only=True, tag="call_started", gc=False):
+    """A citizen's channel appeared. `number` and `name` as they came."""
+
+    conversation: str
+    at_us: int
+    uid: str
+    number: str
+    name: str
+    dnis: str
+
+
+class CallQueued(msgspec.Struct, frozen=True, kw_only=True, tag="call_queued", gc=False):
+    """The citizen joined a queue."""
+
+    conversation: str
+    at_us: int
+    queue: str
+
+
+class SeatRang(msgspec.Struct, frozen=True, kw_only=True, tag="seat_rang", gc=False):
+    """A seat began to ring for the citizen, and its screen popped."""
+
+    conversation: str
+    at_us: int
+    seat: str
+    agent: str
+    leg: str
+
+
+class SeatMissed(msgspec.Struct, frozen=True, kw_only=True, tag="seat_missed", gc=False):
+    """The seat rang and did not pick up."""
+
+    conversation: str
+    at_us: int
+    seat: str
+    agent: str
+    leg: str
+
+
+class CallAnswered(msgspec.Struct, frozen=True, kw_only=True, tag="call_answered", gc=False):
+    """A seat and the citizen talk, for the first time or again after another seat."""
+
+    conversation: str
+    at_us: int
+    seat: str
+    agent: str
+    leg: str
+    wait_ms: int
+
+
+class ThirdPartyCalled(msgspec.Struct, frozen=True, kw_only=True, tag="third_party_called", gc=False):
+    """A seat asked for a third party."""
+
+    conversation: str
+    at_us: int
+    n: int
+    number: str
+    label: str
+    is_emergency: bool
+    seat: str
+    agent: str
+
+
+class ThirdPartyChanged(msgspec.Struct, frozen=True, kw_only=True, tag="third_party_changed", gc=False):
+    """The attempt `n` came to `state`."""
+
+    conversation: str
+    at_us: int
+    n: int
+    state: AttemptState
+
+
+class SeatLeft(msgspec.Struct, frozen=True, kw_only=True, tag="seat_left", gc=False):
+    """A seat that had talked left the conversation."""
+
+    conversation: str
+    at_us: int
+    seat: str
+    agent: str
+    leg: str
+    talk_ms: int
+
+
+class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=False):
+    """The citizen is gone. `is_seen` False: it ended while the CTI server did not look; time and outcome
+    are Asterisk's (CEL).
+    """
+
+    conversation: str
+    at_us: int
+    outcome: Outcome
+    wait_ms: int
+    talk_ms: int
+    is_seen: bool = True
+
+
+class SeatChanged(msgspec.Struct, frozen=True, kw_only=True, tag="seat_changed", gc=False):
+    """A seat came to a state (with its reason)."""
+
+    seat: str
+    at_us: int
+    agent: str
+    state: SeatState
+    reason: str = ""
+
+
+History = (
+    CallStarted
+    | CallQueued
+    | SeatRang
+    | SeatMissed
+    | CallAnswered
+    | ThirdPartyCalled
+    | ThirdPartyChanged
+    | SeatLeft
+    | CallEnded
+    | SeatChanged
+)

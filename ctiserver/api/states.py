@@ -1,0 +1,270 @@
+"""Owns what the outside sees of the floor: seats, conversations, queues, and a caller's context.
+
+Times are UTC microseconds (`…_us`); 0 means "not yet". A value is frozen: a change is a new value.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class SeatState(StrEnum):
+    """State of a seat (座席)."""
+
+    SIGNED_OUT = "signed_out"
+    """签出: nobody sits there."""
+    READY = "ready"
+    """示闲: waits for a call."""
+    RINGING = "ringing"
+    """振铃"""
+    TALKING = "talking"
+    """通话"""
+    HELD = "held"
+    """保持: the citizen hears music."""
+    CONSULTING = "consulting"
+    """咨询: talks with a third party while the citizen hears music."""
+    CONFERENCE = "conference"
+    """三方: in a room with the citizen and a third party."""
+    WRAP_UP = "wrap_up"
+    """话后整理"""
+    NOT_READY = "not_ready"
+    """示忙, with a reason."""
+    PHONE_DOWN = "phone_down"
+    """话机离线: signed in, but the phone is not registered."""
+
+
+SEAT_STATE_ZH = {
+    SeatState.SIGNED_OUT: "签出",
+    SeatState.READY: "示闲",
+    SeatState.RINGING: "振铃",
+    SeatState.TALKING: "通话",
+    SeatState.HELD: "保持",
+    SeatState.CONSULTING: "咨询",
+    SeatState.CONFERENCE: "三方",
+    SeatState.WRAP_UP: "整理",
+    SeatState.NOT_READY: "示忙",
+    SeatState.PHONE_DOWN: "离线",
+}
+
+
+class Phase(StrEnum):
+    """Where a conversation (通话) stands."""
+
+    GREETING = "greeting"
+    """in the IVR, before the queue"""
+    QUEUED = "queued"
+    RINGING = "ringing"
+    """a seat rings for it"""
+    TALKING = "talking"
+    CONFERENCE = "conference"
+    """the citizen is in a room"""
+    HELD = "held"
+    """the citizen hears music while the seat is elsewhere"""
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How a conversation ended."""
+
+    ANSWERED = "answered"
+    ABANDONED_IVR = "abandoned_ivr"
+    ABANDONED_QUEUE = "abandoned_queue"
+    ABANDONED_RINGING = "abandoned_ringing"
+    SHORT_ABANDON = "short_abandon"
+    """gave up sooner than the hotline could be blamed for"""
+    SWITCH_LOST = "switch_lost"
+    """the switch restarted under it"""
+
+
+class Role(StrEnum):
+    """Who a leg belongs to."""
+
+    CITIZEN = "citizen"
+    SEAT = "seat"
+    THIRD_PARTY = "third_party"
+
+
+class LegState(StrEnum):
+    """State of one leg (one channel of a conversation)."""
+
+    RINGING = "ringing"
+    TALKING = "talking"
+    HELD = "held"
+    """parked with music"""
+    WAITING = "waiting"
+    """answered, but with nobody: in the IVR, the queue, or between two places"""
+
+
+class AttemptState(StrEnum):
+    """State of one attempt to bring a third party in."""
+
+    CALLING = "calling"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    WITHDRAWN = "withdrawn"
+    LEFT = "left"
+    """was in the conversation and has left it"""
+
+    @property
+    def is_open(self) -> bool:
+        """Still being called."""
+        return self in (AttemptState.CALLING, AttemptState.RINGING)
+
+
+ATTEMPT_STATE_ZH = {
+    AttemptState.CALLING: "呼叫中",
+    AttemptState.RINGING: "振铃中",
+    AttemptState.ANSWERED: "已接通",
+    AttemptState.BUSY: "对方占线",
+    AttemptState.NO_ANSWER: "无人接听",
+    AttemptState.REJECTED: "对方拒接",
+    AttemptState.UNREACHABLE: "无法接通",
+    AttemptState.WITHDRAWN: "已撤回",
+    AttemptState.LEFT: "已离开",
+}
+
+
+REFUSED_AT_SWITCH_ZH = "交换机未能完成该操作"
+
+
+class Action(StrEnum):
+    """What may be asked of a seat or a leg now; the same word is the command's `op`."""
+
+    SIGN_OUT = "seat.sign_out"
+    READY = "seat.ready"
+    NOT_READY = "seat.not_ready"
+    WRAP_UP = "seat.wrap_up"
+    HANG_UP = "call.hang_up"
+    HOLD = "call.hold"
+    RETRIEVE = "call.retrieve"
+    CONSULT = "call.consult"
+    MERGE = "call.merge"
+    COMPLETE = "call.complete"
+    TRANSFER = "call.transfer"
+    REQUEUE = "call.requeue"
+    THREE_WAY = "call.three_way"
+    EMERGENCY = "emergency.call"
+    LEAVE = "call.leave"
+    DROP = "call.drop"
+    WITHDRAW = "call.withdraw"
+
+
+class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A seat as the pages see it. `agent` is the agent's number (工号); `since_us` when `state` began."""
+
+    id: str
+    state: SeatState
+    since_us: int
+    agent: str = ""
+    agent_name: str = ""
+    reason: str = ""
+    phone_up: bool = False
+    conversation: str = ""
+    actions: tuple[Action, ...] = ()
+
+
+class Participant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One leg. `label`: the citizen's number, the seat's id or the third party's name."""
+
+    leg: str
+    role: Role
+    label: str
+    state: LegState
+    since_us: int
+    actions: tuple[Action, ...] = ()
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One third party called for a conversation: `n` counts from 1 within it."""
+
+    n: int
+    number: str
+    label: str
+    state: AttemptState
+    asked_us: int
+    is_emergency: bool = False
+    actions: tuple[Action, ...] = ()
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One citizen's contact from first ring to the last; `id` is node and citizen's Uniqueid."""
+
+    id: str
+    number: str
+    name: str
+    dnis: str
+    phase: Phase
+    started_us: int
+    queued_us: int = 0
+    answered_us: int = 0
+    seats: tuple[str, ...] = ()
+    """Seats that ring or talk in it now."""
+    participants: tuple[Participant, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+
+
+class Queue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One queue's figures. Counters run since the CTI server's day began (local midnight) or its start."""
+
+    name: str
+    waiting: int = 0
+    oldest_us: int = 0
+    """When the longest waiting caller joined; 0 when nobody waits."""
+    signed_in: int = 0
+    ready: int = 0
+    talking: int = 0
+    answered: int = 0
+    in_time: int = 0
+    """answered within the service level"""
+    abandoned: int = 0
+    short_abandoned: int = 0
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An earlier conversation of the same number."""
+
+    conversation: str
+    at_us: int
+    outcome: str
+    agent: str
+    talk_ms: int
+
+
+class CaseBrief(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A case (工单) of the same number, in one line."""
+
+    id: str
+    number: str
+    title: str
+    state: str
+    unit: str
+    opened_us: int
+
+
+class CallerContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What an agent should know before picking up: who calls, from where, how long they waited, what came
+    before.
+    """
+
+    conversation: str
+    number: str
+    """as it came; empty when withheld"""
+    masked: str
+    place: str = ""
+    carrier: str = ""
+    is_withheld: bool = False
+    name: str = ""
+    """caller-id name exactly as it came"""
+    dnis: str = ""
+    started_us: int = 0
+    queued_us: int = 0
+    contacts: tuple[Contact, ...] = ()
+    cases: tuple[CaseBrief, ...] = ()
+    is_complete: bool = False
+    """False: the database has not answered yet (or is down); an update may follow."""

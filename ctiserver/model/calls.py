@@ -1,0 +1,602 @@
+"""Owns what each channel event means for calls: who is in, who talks, who has left, and what must follow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from ctiserver.api.history import (
+    CallAnswered,
+    CallEnded,
+    CallQueued,
+    CallStarted,
+    SeatLeft,
+    SeatMissed,
+    SeatRang,
+    ThirdPartyChanged,
+)
+from ctiserver.api.pushes import ConversationGone, Pop
+from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role
+from ctiserver.model import seats
+from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
+from ctiserver.model.events import (
+    BridgeEntered,
+    BridgeLeft,
+    CallerLeftQueue,
+    CallerQueued,
+    Channel,
+    ChannelChanged,
+    ChannelCreated,
+    ChannelHungUp,
+    RoomJoined,
+    RoomLeft,
+    SeatNotAnswered,
+    SeatRung,
+)
+from ctiserver.model.state import (
+    LEFT,
+    Attempt,
+    Call,
+    Leg,
+    Line,
+    State,
+    open_attempt,
+    side_room,
+    third_party_of,
+    third_party_uid,
+)
+
+_ENDPOINT = re.compile(r"PJSIP/([A-Za-z0-9_.]+)-[0-9a-fA-F]+")
+
+_CAUSES = {
+    17: AttemptState.BUSY,
+    18: AttemptState.NO_ANSWER,
+    19: AttemptState.NO_ANSWER,
+    21: AttemptState.REJECTED,
+}
+"""Q.850 causes of a third party's hang-up before it answered; every other one is UNREACHABLE."""
+
+_REASONS = {1: AttemptState.NO_ANSWER, 3: AttemptState.NO_ANSWER, 5: AttemptState.BUSY}
+"""OriginateResponse reasons (Asterisk's control frames: 3 ringing until the time-out, 5 busy)."""
+
+
+def on_hung_up(state: State, event: ChannelHungUp) -> None:
+    """Hangup."""
+    hang_up(state, event.channel, event.cause)
+
+
+def on_seen(state: State, event: ChannelCreated | ChannelChanged) -> None:
+    """Newchannel, Newstate and their like."""
+    see(state, event.channel)
+
+
+def on_bridge_entered(state: State, event: BridgeEntered) -> None:
+    """BridgeEnter."""
+    enter(state, see(state, event.channel), bridge=event.bridge)
+
+
+def on_bridge_left(state: State, event: BridgeLeft) -> None:
+    """BridgeLeave: who talked goes on talking until the leg ends; a move into a room is no end.
+
+    Leaving, here and below, makes no leg of a channel: it may be told after the channel's own Hangup.
+    """
+    leg = state.legs.get(event.channel.uid)
+    if leg is not None and leg.bridge == event.bridge:
+        leg.bridge = ""
+
+
+def on_room_joined(state: State, event: RoomJoined) -> None:
+    """ConfbridgeJoin."""
+    enter(state, see(state, event.channel), room=event.room)
+
+
+def on_room_left(state: State, event: RoomLeft) -> None:
+    """ConfbridgeLeave. Of a third party whom the room's end parts, it comes after the Hangup."""
+    leg = state.legs.get(event.channel.uid)
+    if leg is not None and leg.room == event.room:
+        leg.room = ""
+        state.touch(leg)
+
+
+def on_queued(state: State, event: CallerQueued) -> None:
+    """QueueCallerJoin."""
+    join_queue(state, event.channel, event.queue)
+
+
+def on_left_queue(state: State, event: CallerLeftQueue) -> None:
+    """QueueCallerLeave."""
+    leave_queue(state, event.channel.uid, event.queue)
+
+
+def on_seat_rung(state: State, event: SeatRung) -> None:
+    """AgentCalled."""
+    see(state, event.channel)
+    rung = see(state, event.leg)
+    if rung is not None:
+        ring(state, rung)
+
+
+def on_not_answered(state: State, event: SeatNotAnswered) -> None:
+    """AgentRingNoAnswer."""
+    see(state, event.channel)
+    missed(state, event.channel.uid, event.seat)
+
+
+HANDLERS: dict[type[object], Callable[[State, Any], None]] = {
+    ChannelCreated: on_seen,
+    ChannelChanged: on_seen,
+    ChannelHungUp: on_hung_up,
+    BridgeEntered: on_bridge_entered,
+    BridgeLeft: on_bridge_left,
+    RoomJoined: on_room_joined,
+    RoomLeft: on_room_left,
+    CallerQueued: on_queued,
+    CallerLeftQueue: on_left_queue,
+    SeatRung: on_seat_rung,
+    SeatNotAnswered: on_not_answered,
+}
+"""What each channel event does: a table, because a chain of tests costs more than most of the work."""
+
+
+def see(state: State, channel: Channel) -> Leg | None:
+    """The channel's leg, made when it is new and ours; None for channels that are no part of a citizen's
+    call.
+    """
+    leg = state.legs.get(channel.uid)
+    if leg is None:
+        leg = adopt(state, channel)
+        if leg is None:
+            return None
+    if channel.context and channel.context != leg.context:
+        moved(state, leg, channel.context)
+    if channel.is_up and not leg.is_up:
+        leg.is_up, leg.is_ringing = True, False
+        state.touch(leg)
+    elif channel.is_ringing and not leg.is_up:
+        if not leg.is_ringing:
+            leg.is_ringing = True
+            state.touch(leg)
+        if leg.role is Role.SEAT:
+            ring(state, leg)
+        elif leg.role is Role.THIRD_PARTY:
+            set_attempt(state, leg, AttemptState.RINGING)
+    return leg
+
+
+def moved(state: State, leg: Leg, context: str) -> None:
+    """The channel is in another part of the dialplan; only the parts with music show."""
+    shows = "held" in (leg.context[:4], context[:4])
+    leg.context = context
+    if shows:
+        for other in state.calls[leg.call].legs.values() if leg.call in state.calls else ():
+            state.touch(other)
+
+
+def adopt(state: State, channel: Channel) -> Leg | None:
+    """Make a leg of a channel never seen before, by its name and ids."""
+    third = third_party_of(channel.uid)
+    if third is not None:
+        return adopt_third(state, channel, *third)
+    found = _ENDPOINT.fullmatch(channel.name)
+    if found is None:
+        return None
+    endpoint = found.group(1)
+    if endpoint in state.seats:
+        return adopt_seat(state, channel, endpoint) if channel.linkedid != channel.uid else None
+    if endpoint in state.rules.trunks and channel.linkedid == channel.uid:
+        return adopt_citizen(state, channel)
+    return None
+
+
+def adopt_citizen(state: State, channel: Channel) -> Leg:
+    """A citizen calls: open the conversation, keep it, look the caller up."""
+    call = provisional(state, channel.uid)
+    call.citizen = channel.uid
+    if not call.started_us:
+        call.number, call.name, call.dnis = channel.number, channel.caller_name, channel.exten
+        call.started_us, call.started_mono = state.now.utc_us, state.now.mono_us
+        state.record(
+            CallStarted(
+                conversation=call.id,
+                at_us=call.started_us,
+                uid=call.uid,
+                number=call.number,
+                name=call.name,
+                dnis=call.dnis,
+            )
+        )
+    look_up(state, call)
+    return add_leg(state, call, Leg(uid=channel.uid, channel=channel.name, role=Role.CITIZEN, call=call.uid))
+
+
+def adopt_seat(state: State, channel: Channel, seat_id: str) -> Leg | None:
+    """A seat's phone is rung for a citizen."""
+    call = state.calls.get(channel.linkedid)
+    if call is None:
+        call = provisional(state, channel.linkedid)
+        state.do(AskResync(f"seat {seat_id} in unseen call {channel.linkedid}"))
+    seat = state.seats[seat_id]
+    leg = Leg(
+        uid=channel.uid, channel=channel.name, role=Role.SEAT, call=call.uid, seat=seat_id, agent=seat.agent
+    )
+    seat.leg = leg.uid
+    return add_leg(state, call, leg)
+
+
+def adopt_third(state: State, channel: Channel, call_uid: str, n: int) -> Leg | None:
+    """A third party that we called appears; nobody wants it any more when the citizen is gone or it was
+    withdrawn.
+    """
+    call = state.calls.get(call_uid)
+    if call is None:
+        if state.linked:
+            state.do(HangUpChannel(state.ref("orphan"), channel.name))
+        return None
+    attempt = next((attempt for attempt in call.attempts if attempt.n == n), None)
+    if attempt is None:
+        number = channel.exten if channel.exten.isdecimal() else ""
+        attempt = Attempt(n=n, number=number, label="", is_emergency=False, asked_us=state.now.utc_us)
+        call.attempts.append(attempt)
+    if not attempt.state.is_open and attempt.state is not AttemptState.ANSWERED:
+        state.do(HangUpChannel(state.ref("orphan"), channel.name))
+    return add_leg(
+        state, call, Leg(uid=channel.uid, channel=channel.name, role=Role.THIRD_PARTY, call=call.uid, n=n)
+    )
+
+
+def provisional(state: State, uid: str) -> Call:
+    """The call of that citizen's Uniqueid, made empty when it was not known."""
+    call = state.calls.get(uid)
+    if call is None:
+        call = state.calls[uid] = Call(uid=uid, id=f"{state.rules.node}-{uid}")
+    state.dirty_calls.add(uid)
+    return call
+
+
+def add_leg(state: State, call: Call, leg: Leg) -> Leg:
+    """Put a new leg in its call."""
+    call.legs[leg.uid] = leg
+    state.legs[leg.uid] = leg
+    state.touch(leg)
+    return leg
+
+
+def look_up(state: State, call: Call) -> None:
+    """Have the caller's context prefetched (again)."""
+    state.do(
+        LookUpCaller(
+            conversation=call.id,
+            number=call.number,
+            name=call.name,
+            dnis=call.dnis,
+            started_us=call.started_us,
+            queued_us=call.queued_us,
+        )
+    )
+
+
+def context_of(call: Call) -> CallerContext:
+    """What is known about the caller now, with the wait up to date."""
+    if call.context is not None:
+        return msgspec.structs.replace(call.context, queued_us=call.queued_us)
+    return CallerContext(
+        conversation=call.id,
+        number=call.number,
+        masked="",
+        name=call.name,
+        dnis=call.dnis,
+        started_us=call.started_us,
+        queued_us=call.queued_us,
+    )
+
+
+def ring(state: State, leg: Leg) -> None:
+    """A seat begins to ring: pop the caller's context onto its screen, once per ring."""
+    if leg.has_rung or leg.role is not Role.SEAT:
+        return
+    leg.has_rung = True
+    call = state.calls[leg.call]
+    call.ring_cut = False
+    call.ringing[leg.seat] = leg.uid
+    leg.agent = leg.agent or state.seats[leg.seat].agent
+    state.touch(leg)
+    if leg.uid in call.known:
+        return
+    call.is_popped = True
+    state.tell(Pop(leg.seat, context_of(call)))
+    state.record(
+        SeatRang(conversation=call.id, at_us=state.now.utc_us, seat=leg.seat, agent=leg.agent, leg=leg.uid)
+    )
+
+
+def missed(state: State, call_uid: str, seat_id: str) -> None:
+    """The seat rang in vain, once for each ring; app_queue goes on to the next one."""
+    call = state.calls.get(call_uid)
+    leg = call.ringing.pop(seat_id, "") if call is not None else ""
+    if call is None or not leg or call.known.get(leg) == LEFT:
+        return
+    call.ring_cut = False
+    state.record(
+        SeatMissed(
+            conversation=call.id,
+            at_us=state.now.utc_us,
+            seat=seat_id,
+            agent=state.seats[seat_id].agent,
+            leg=leg,
+        )
+    )
+
+
+def join_queue(state: State, channel: Channel, queue: str) -> None:
+    """The citizen waits in a queue."""
+    leg = see(state, channel)
+    if leg is None or leg.role is not Role.CITIZEN:
+        return
+    call = state.calls[leg.call]
+    line = state.lines.setdefault(queue, Line(name=queue))
+    state.dirty_lines.add(queue)
+    is_back = bool(call.answered_us) and call.uid not in line.waiting
+    if not call.queued_us or is_back:
+        call.queue, call.queued_us, call.queued_mono = queue, state.now.utc_us, state.now.mono_us
+        state.record(CallQueued(conversation=call.id, at_us=call.queued_us, queue=queue))
+        if call.context is None or not call.context.is_complete:
+            look_up(state, call)
+    line.waiting.setdefault(call.uid, call.queued_us)
+    leg.room = ""
+    for other in call.legs.values():
+        if outlives_citizen(call, other):  # held for too long: those who held them are let go
+            state.do(HangUpChannel(state.ref("orphan"), other.channel))
+    state.touch(leg)
+
+
+def leave_queue(state: State, uid: str, queue: str) -> None:
+    """The citizen waits no longer."""
+    line = state.lines.get(queue)
+    if line is not None and line.waiting.pop(uid, None) is not None:
+        state.dirty_lines.add(queue)
+        state.dirty_calls.add(uid)
+
+
+def enter(state: State, leg: Leg | None, *, bridge: str = "", room: str = "") -> None:
+    """A leg came into a bridge or a room: whoever is there with the citizen talks."""
+    if leg is None:
+        return
+    if bridge:
+        leg.bridge = bridge
+    if room:
+        leg.room = room
+        state.touch(leg)
+    call = state.calls.get(leg.call)
+    citizen = state.citizen_of(call) if call is not None else None
+    if call is None or citizen is None:
+        return
+    for other in list(call.legs.values()):
+        if other is not citizen and not other.joined_mono and is_in(call, other, citizen):
+            join(state, call, other)
+
+
+def are_together(one: Leg, other: Leg) -> bool:
+    """In one room or one bridge: they hear each other."""
+    return bool((one.room and one.room == other.room) or (one.bridge and one.bridge == other.bridge))
+
+
+def is_in(call: Call, leg: Leg, citizen: Leg) -> bool:
+    """Takes part in the conversation: with the citizen, or at one of the places where only such legs come."""
+    return are_together(leg, citizen) or leg.room == side_room(call) or leg.context == "held-third"
+
+
+def join(state: State, call: Call, leg: Leg) -> None:
+    """A leg begins to talk with the citizen."""
+    leg.joined_mono = state.now.mono_us or 1
+    leg.is_up, leg.is_ringing = True, False
+    for other in call.legs.values():
+        state.touch(other)
+    if leg.role is Role.THIRD_PARTY:
+        set_attempt(state, leg, AttemptState.ANSWERED)
+        return
+    ring(state, leg)
+    call.ringing.pop(leg.seat, None)
+    leave_queue(state, call.uid, call.queue)
+    if call.known.get(leg.uid):
+        leg.joined_mono = call.known[leg.uid]
+        return
+    if not call.answered_us:
+        since = call.queued_mono or call.started_mono
+        call.wait_ms = max(0, state.now.mono_us - since) // 1000
+        call.answered_us, call.answered_mono = state.now.utc_us, state.now.mono_us
+        line = state.lines.get(call.queue)
+        if line is not None:
+            line.answered += 1
+            line.in_time += call.wait_ms <= state.rules.service_level_ms
+            state.dirty_lines.add(line.name)
+    state.record(
+        CallAnswered(
+            conversation=call.id,
+            at_us=state.now.utc_us,
+            seat=leg.seat,
+            agent=leg.agent,
+            leg=leg.uid,
+            wait_ms=call.wait_ms,
+        )
+    )
+
+
+def set_attempt(state: State, leg: Leg, new: AttemptState) -> None:
+    """The third party `leg` came to a new state."""
+    call = state.calls.get(leg.call)
+    if call is not None:
+        change_attempt(state, call, leg.n, new)
+
+
+def change_attempt(state: State, call: Call, n: int, new: AttemptState) -> None:
+    """Attempt `n` came to `new`; a closed attempt is never opened again."""
+    attempt = next((attempt for attempt in call.attempts if attempt.n == n), None)
+    if attempt is None or attempt.state is new:
+        return
+    was_open = attempt.state.is_open
+    if not was_open and not (attempt.state is AttemptState.ANSWERED and new is AttemptState.LEFT):
+        return
+    attempt.state = new
+    state.record(ThirdPartyChanged(conversation=call.id, at_us=state.now.utc_us, n=n, state=new))
+    for leg in call.legs.values():
+        state.touch(leg)
+
+
+def withdraw(state: State, call: Call, n: int) -> None:
+    """Stop calling a third party; a channel that appears for it later is hung up at once."""
+    third = call.legs.get(third_party_uid(call.uid, n))
+    change_attempt(state, call, n, AttemptState.WITHDRAWN)
+    if third is not None:
+        state.do(HangUpChannel(state.ref("withdrawn"), third.channel))
+
+
+def hang_up(state: State, channel: Channel, cause: int) -> None:
+    """A channel is gone; one that was never seen stays unseen."""
+    leg = state.legs.pop(channel.uid, None)
+    if leg is None:
+        return
+    state.touch(leg)
+    call = state.calls.get(leg.call)
+    if call is not None:
+        call.legs.pop(leg.uid, None)
+    match leg.role:
+        case Role.CITIZEN:
+            if call is not None:
+                end(state, call)
+        case Role.SEAT:
+            seat_leg_gone(state, leg, call)
+        case Role.THIRD_PARTY:
+            third_leg_gone(state, leg, call, cause)
+    if call is not None and call.uid in state.calls:
+        for other in call.legs.values():
+            state.touch(other)
+        if not call.legs and not call.citizen:
+            drop(state, call)
+        else:
+            care_for_citizen(state, call)
+
+
+def seat_leg_gone(state: State, leg: Leg, call: Call | None) -> None:
+    """A seat's phone was hung up or stopped ringing."""
+    seat = state.seats[leg.seat]
+    if seat.leg == leg.uid:
+        seat.leg = ""
+    if leg.joined_mono:
+        state.record(
+            SeatLeft(
+                conversation=call.id if call is not None else f"{state.rules.node}-{leg.call}",
+                at_us=state.now.utc_us,
+                seat=leg.seat,
+                agent=leg.agent,
+                leg=leg.uid,
+                talk_ms=max(0, state.now.mono_us - leg.joined_mono) // 1000,
+            )
+        )
+        seats.after_call(state, seat)
+    elif call is not None and not call.answered_us:
+        call.ring_cut = True
+
+
+def third_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None:
+    """A third party left, or never came."""
+    if call is None:
+        return
+    new = AttemptState.LEFT if leg.joined_mono else _CAUSES.get(cause, AttemptState.UNREACHABLE)
+    change_attempt(state, call, leg.n, new)
+
+
+def originate_failed(state: State, uid: str, reason: int) -> None:
+    """Asterisk could not call a third party; a hang-up with a better cause may have said so already."""
+    third = third_party_of(uid)
+    call = state.calls.get(third[0]) if third is not None else None
+    if third is not None and call is not None and uid not in state.legs:
+        change_attempt(state, call, third[1], _REASONS.get(reason, AttemptState.UNREACHABLE))
+        care_for_citizen(state, call)
+
+
+def care_for_citizen(state: State, call: Call) -> None:
+    """No caller is left alone: farewell, or back to the queue when the one who was promised never came or the
+    one who held them has gone.
+    """
+    citizen = state.citizen_of(call)
+    if citizen is None or open_attempt(call) is not None or any(leg.seat for leg in call.legs.values()):
+        return
+    was_held = citizen.context == "held"
+    if not (citizen.room or was_held):
+        return
+    others = [leg for leg in call.legs.values() if leg is not citizen]
+    if not was_held and any(are_together(leg, citizen) for leg in others):
+        return
+    for leg in others:
+        state.do(HangUpChannel(state.ref("orphan"), leg.channel))
+    last = call.attempts[-1].state if call.attempts else AttemptState.LEFT
+    is_over = last is AttemptState.LEFT and not was_held
+    context, exten = ("farewell", "s") if is_over else ("requeue", state.rules.queue)
+    citizen.room, citizen.context = "", context
+    state.touch(citizen)
+    state.do(SendTo(state.ref("citizen"), citizen.channel, context, exten))
+
+
+def outcome(state: State, call: Call) -> Outcome:
+    """How a call that ends now has ended."""
+    if call.answered_us:
+        return Outcome.ANSWERED
+    if not call.queued_us:
+        return Outcome.ABANDONED_IVR
+    if state.now.mono_us - call.queued_mono < state.rules.short_abandon_ms * 1000:
+        return Outcome.SHORT_ABANDON
+    is_ringing = call.ring_cut or any(leg.has_rung for leg in call.legs.values())
+    return Outcome.ABANDONED_RINGING if is_ringing else Outcome.ABANDONED_QUEUE
+
+
+def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool = True) -> None:
+    """The citizen is gone: keep the call, take it off the floor, stop calling others for it."""
+    how = how or outcome(state, call)
+    now = state.now
+    waited = (
+        call.wait_ms if call.answered_us else max(0, now.mono_us - (call.queued_mono or now.mono_us)) // 1000
+    )
+    state.record(
+        CallEnded(
+            conversation=call.id,
+            at_us=now.utc_us,
+            outcome=how,
+            wait_ms=waited,
+            talk_ms=max(0, now.mono_us - call.answered_mono) // 1000 if call.answered_us else 0,
+            is_seen=is_seen,
+        )
+    )
+    line = state.lines.get(call.queue)
+    if line is not None and not call.answered_us:
+        line.short_abandoned += how is Outcome.SHORT_ABANDON
+        line.abandoned += how is not Outcome.SHORT_ABANDON
+        state.dirty_lines.add(line.name)
+    for leg in call.legs.values():
+        state.touch(leg)
+        if is_seen and outlives_citizen(call, leg):
+            state.do(HangUpChannel(state.ref("orphan"), leg.channel))
+    for attempt in call.attempts:
+        if attempt.state.is_open:
+            change_attempt(state, call, attempt.n, AttemptState.WITHDRAWN)
+        elif attempt.state is AttemptState.ANSWERED:
+            change_attempt(state, call, attempt.n, AttemptState.LEFT)
+    drop(state, call)
+
+
+def outlives_citizen(call: Call, leg: Leg) -> bool:
+    """A leg that Asterisk would leave behind: still called, parked, or in the side room."""
+    is_called = leg.role is Role.THIRD_PARTY and not leg.joined_mono
+    return is_called or leg.context == "held-third" or leg.room == side_room(call)
+
+
+def drop(state: State, call: Call) -> None:
+    """Take a call off the floor. Legs still there are forgotten by their own hang-ups."""
+    for line in state.lines.values():
+        leave_queue(state, call.uid, line.name)
+    state.calls.pop(call.uid, None)
+    state.dirty_calls.discard(call.uid)
+    if state.call_views.pop(call.uid, None) is not None or call.is_popped:
+        state.tell(ConversationGone(call.id))

@@ -1,0 +1,126 @@
+"""Owns who is moved where when a seat holds, consults, merges, completes or transfers.
+
+Two rooms serve a call: the citizen's own, named by their Uniqueid, which ends when they leave it; and the
+side room, where the seat (and whom it consults) goes while the citizen hears music. So no hold ends a call.
+"""
+
+from __future__ import annotations
+
+from ctiserver.api.commands import (
+    Code,
+    Complete,
+    Consult,
+    Hold,
+    Merge,
+    Refusal,
+    Requeue,
+    Retrieve,
+    Transfer,
+    refuse,
+)
+from ctiserver.model import calls
+from ctiserver.model.effects import CallThirdParty, HangUpChannel, MoveToRoom, SendTo
+from ctiserver.model.state import (
+    Attempt,
+    Call,
+    Leg,
+    State,
+    is_held,
+    is_third_present,
+    open_attempt,
+    side_room,
+    third_parties,
+    third_party_uid,
+)
+
+Arranging = Hold | Retrieve | Consult | Merge | Complete | Transfer | Requeue
+
+
+def arrange(state: State, seat: Leg, call: Call, asked: Arranging) -> Refusal | None:
+    """Do it, or say why not. Starting a call to a third party is the caller's work (`Consult`,
+    `Transfer`).
+    """
+    ref = state.ref(f"seat:{seat.seat}")
+    held = is_held(call)
+    match asked:
+        case Hold() if held:
+            return refuse(Code.ALREADY_HELD)
+        case Hold() | Transfer() | Requeue() if open_attempt(call) is not None:
+            return refuse(Code.THIRD_PARTY_PENDING)
+        case Hold():
+            hold(state, ref, seat, call)
+        case Retrieve() | Merge() | Complete() if not held:
+            return refuse(Code.NOT_HELD)
+        case Retrieve():
+            retrieve(state, ref, seat, call)
+        case Merge() | Complete() if not is_third_present(call):
+            return refuse(Code.NOT_CONSULTING)
+        case Merge():
+            unite(state, ref, call, [*third_parties(call), seat])
+        case Complete():
+            unite(state, ref, call, third_parties(call))
+            state.do(HangUpChannel(ref, seat.channel))
+        case Requeue():
+            requeue(state, ref, seat, call)
+        case Consult() | Transfer():
+            pass
+    return None
+
+
+def hold(state: State, ref: str, seat: Leg, call: Call) -> None:
+    """The seat to the side room with the third parties, the citizen to the music."""
+    citizen, side = call.legs[call.citizen], side_room(call)
+    if seat.bridge and not seat.room:
+        state.do(MoveToRoom(ref, citizen.channel, seat.channel, side, holds=call.uid))
+    else:
+        state.do(SendTo(ref, seat.channel, "room-seat", side))
+    for third in third_parties(call):
+        state.do(SendTo(ref, third.channel, "room-third", side))
+    if seat.room:
+        state.do(SendTo(ref, citizen.channel, "held", call.uid))
+
+
+def retrieve(state: State, ref: str, seat: Leg, call: Call) -> None:
+    """Talk with the citizen again; whoever still rings is let go."""
+    attempt = open_attempt(call)
+    if attempt is not None:
+        calls.withdraw(state, call, attempt.n)
+    bring_back(state, ref, seat, call)
+
+
+def bring_back(state: State, ref: str, seat: Leg, call: Call) -> None:
+    """Seat and citizen to the citizen's room; whoever was consulted hears music."""
+    for third in third_parties(call):
+        state.do(SendTo(ref, third.channel, "held-third", call.uid))
+    state.do(SendTo(ref, seat.channel, "room-seat", call.uid))
+    state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
+
+
+def unite(state: State, ref: str, call: Call, others: list[Leg]) -> None:
+    """These and the citizen to the citizen's room; the citizen last, so that somebody is there."""
+    for leg in others:
+        state.do(SendTo(ref, leg.channel, "room-seat" if leg.seat else "room-third", call.uid))
+    state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
+
+
+def requeue(state: State, ref: str, seat: Leg, call: Call) -> None:
+    """The citizen to the queue's head; the seat's own phone is let go."""
+    state.do(SendTo(ref, call.legs[call.citizen].channel, "requeue", state.rules.queue))
+    state.do(HangUpChannel(ref, seat.channel))
+
+
+def call_out(
+    state: State, ref: str, seat: Leg, call: Call, attempt: Attempt, shown: str, *, apart: bool
+) -> None:
+    """Bring people to where the third party will come, and call it: the side room with `apart`, else the
+    citizen's.
+    """
+    citizen = call.legs[call.citizen]
+    room = side_room(call) if apart else call.uid
+    if apart and not is_held(call):
+        hold(state, ref, seat, call)
+    elif not apart and is_held(call):
+        bring_back(state, ref, seat, call)
+    elif not apart and (citizen.room != call.uid or seat.room != call.uid):
+        state.do(MoveToRoom(ref, citizen.channel, seat.channel, call.uid))
+    state.do(CallThirdParty(ref, third_party_uid(call.uid, attempt.n), attempt.number, room, shown))

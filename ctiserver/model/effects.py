@@ -1,0 +1,128 @@
+"""Owns what must be done in the world after a step. Each effect is a value; a shell does it, and tells
+what came of it as an event.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ctiserver.api.history import History
+from ctiserver.api.pushes import Push
+
+
+class AddMember(msgspec.Struct, frozen=True, gc=False):
+    """QueueAdd: the seat's phone joins the queue under the agent's number."""
+
+    ref: str
+    queue: str
+    seat: str
+    agent: str
+    is_paused: bool
+    reason: str
+
+
+class RemoveMember(msgspec.Struct, frozen=True, gc=False):
+    """QueueRemove."""
+
+    ref: str
+    queue: str
+    seat: str
+
+
+class PauseMember(msgspec.Struct, frozen=True, gc=False):
+    """QueuePause: pause with a reason, or unpause."""
+
+    ref: str
+    queue: str
+    seat: str
+    is_paused: bool
+    reason: str
+
+
+class MoveToRoom(msgspec.Struct, frozen=True, gc=False):
+    """Redirect with ExtraChannel: citizen and seat leave their bridge together, in one action.
+
+    The seat goes into `room`, the citizen too; with `holds`, the citizen goes to the music (held) instead.
+    """
+
+    ref: str
+    citizen_channel: str
+    seat_channel: str
+    room: str
+    holds: str = ""
+    """the citizen's Uniqueid when they are to be held, else "" """
+
+
+class SendTo(msgspec.Struct, frozen=True, gc=False):
+    """Redirect one channel to a dialplan place."""
+
+    ref: str
+    channel: str
+    context: str
+    exten: str
+
+
+class CallThirdParty(msgspec.Struct, frozen=True, gc=False):
+    """Originate a third party straight into the room. Never sent twice. `uid` becomes its Uniqueid."""
+
+    ref: str
+    uid: str
+    number: str
+    room: str
+    caller_id: str
+    """number shown to the third party: digits or +, "" for the hotline's own"""
+
+
+class HangUpChannel(msgspec.Struct, frozen=True, gc=False):
+    """Hangup."""
+
+    ref: str
+    channel: str
+
+
+SwitchEffect = AddMember | RemoveMember | PauseMember | MoveToRoom | SendTo | CallThirdParty | HangUpChannel
+
+
+class Tell(msgspec.Struct, frozen=True, gc=False):
+    """Push to every client that may see it."""
+
+    push: Push
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """Journal it."""
+
+    event: History
+
+
+class StartTimer(msgspec.Struct, frozen=True, gc=False):
+    """TimerFired(key) after `after_ms`; a running timer of that key starts anew."""
+
+    key: str
+    after_ms: int
+
+
+class StopTimer(msgspec.Struct, frozen=True, gc=False):
+    """Forget that timer."""
+
+    key: str
+
+
+class LookUpCaller(msgspec.Struct, frozen=True, gc=False):
+    """Prefetch the caller's context off the real-time path; ContextFound follows, perhaps twice."""
+
+    conversation: str
+    number: str
+    name: str
+    dnis: str
+    started_us: int
+    queued_us: int
+
+
+class AskResync(msgspec.Struct, frozen=True, gc=False):
+    """Something was seen that fits nothing: look at the whole switch again."""
+
+    why: str
+
+
+Effect = SwitchEffect | Tell | Record | StartTimer | StopTimer | LookUpCaller | AskResync

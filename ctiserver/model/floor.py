@@ -1,0 +1,243 @@
+"""Owns the floor: one step per event or command, effects out. The only door to the model.
+
+`snapshot()` and the pushes told by later calls fold to the next `snapshot()`; a step never raises on an
+event that
+Asterisk could send, whatever came before it.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import msgspec
+
+from ctiserver.api import history
+from ctiserver.api.commands import Actor, Command
+from ctiserver.api.pushes import (
+    ContextPush,
+    ConversationPush,
+    LinkPush,
+    Notice,
+    QueuePush,
+    SeatPush,
+    Snapshot,
+)
+from ctiserver.api.states import REFUSED_AT_SWITCH_ZH, AttemptState, CallerContext, Role
+from ctiserver.model import calls, commands, resync, seats, views
+from ctiserver.model.effects import AskResync, Effect
+from ctiserver.model.events import (
+    ActionFailed,
+    ContextFound,
+    Event,
+    LinkLost,
+    OriginateFailed,
+    OtherEvent,
+    Resynced,
+    SwitchStopped,
+    TimerFired,
+)
+from ctiserver.model.memory import Memory
+from ctiserver.model.state import Call, Rules, State
+from hotline.moment import Moment
+
+_HANDLERS = {**calls.HANDLERS, **seats.SEAT_HANDLERS}
+
+
+class Floor:
+    """57 seats (by default), one queue and every conversation on one node."""
+
+    def __init__(self, rules: Rules, memory: Memory | None = None) -> None:
+        self._state = State(rules)
+        for call in memory.open.values() if memory is not None else ():
+            self._state.calls[call.uid] = deepcopy(call)
+        for seat in self._state.seats.values():
+            view = views.seat_view(self._state, seat)
+            self._state.seat_views[seat.id] = view
+            self._state.seats_in[view.state] += 1
+        for line in self._state.lines.values():
+            self._state.line_views[line.name] = views.queue_view(self._state, line)
+
+    def change_rules(self, rules: Rules) -> None:
+        """New directory or names; the seats and the queue stay as they are."""
+        self._state.rules = rules
+
+    @property
+    def is_linked(self) -> bool:
+        """The switch is in sight."""
+        return self._state.linked
+
+    def open_calls(self) -> list[str]:
+        """Citizens' Uniqueids of the conversations on the floor."""
+        return list(self._state.calls)
+
+    def snapshot(self) -> Snapshot:
+        """Everything, as of the last step."""
+        state = self._state
+        return Snapshot(
+            seats=tuple(state.seat_views.values()),
+            queues=tuple(state.line_views.values()),
+            conversations=tuple(state.call_views.values()),
+            contexts=tuple(
+                calls.context_of(call)
+                for call in state.calls.values()
+                if call.context and call.uid in state.call_views
+            ),
+            linked=state.linked,
+        )
+
+    def step(self, event: Event, now: Moment) -> list[Effect]:
+        """Take one event in; what must be done about it at once comes out, in order. `settle` shows the
+        rest.
+        """
+        state = self._state
+        state.now, state.effects = now, []
+        handler = _HANDLERS.get(type(event))
+        if handler is not None:
+            handler(state, event)
+        elif isinstance(event, OtherEvent):
+            self._other(event)
+        return state.effects
+
+    def command(self, actor: Actor, asked: Command, now: Moment) -> tuple[commands.Answer, list[Effect]]:
+        """Answer a command, with its effects when it was accepted."""
+        state = self._state
+        state.now, state.effects = now, []
+        answer = commands.command(state, actor, asked)
+        return answer, state.effects
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing has changed since the last `settle`."""
+        state = self._state
+        return not (state.dirty_calls or state.dirty_seats or state.dirty_lines)
+
+    def settle(self, now: Moment) -> list[Effect]:
+        """Show what the steps since the last call have changed: one push for each thing, however often it
+        changed.
+
+        Called when everything that came in one read has been stepped, so that a flood costs no more than it
+        shows.
+        """
+        self._state.now, self._state.effects = now, []
+        return self._settle()
+
+    def _other(
+        self,
+        event: OriginateFailed
+        | ActionFailed
+        | LinkLost
+        | SwitchStopped
+        | Resynced
+        | TimerFired
+        | ContextFound,
+    ) -> None:
+        state = self._state
+        match event:
+            case Resynced(snapshot, unseen):
+                resync.recall(state, unseen)
+                resync.resync(state, snapshot)
+                self._link(True)
+            case LinkLost() | SwitchStopped():
+                self._link(False)
+            case TimerFired(key):
+                seats.on_timer(state, key)
+            case OriginateFailed(uid, reason):
+                calls.originate_failed(state, uid, reason)
+            case ActionFailed(ref, message):
+                self._action_failed(ref, message)
+            case ContextFound(context):
+                self._context(context)
+
+    def _link(self, linked: bool) -> None:
+        if self._state.linked is not linked:
+            self._state.linked = linked
+            self._state.tell(LinkPush(linked))
+
+    def _context(self, context: CallerContext) -> None:
+        state = self._state
+        call = state.calls.get(context.conversation.removeprefix(f"{state.rules.node}-"))
+        if call is None or (
+            call.context is not None and call.context.is_complete and not context.is_complete
+        ):
+            return
+        call.context = msgspec.structs.replace(context, queued_us=call.queued_us)
+        if call.uid in state.call_views:
+            state.tell(ContextPush(call.context))
+
+    def _action_failed(self, ref: str, message: str) -> None:
+        """Asterisk refused: undo what only that action would have made true, and tell the seat."""
+        state = self._state
+        what, _, rest = ref.partition("#")[0].partition(":")
+        if what == "attempt":
+            uid, _, n = rest.rpartition(":")
+            call = state.calls.get(uid)
+            if call is not None:
+                calls.change_attempt(state, call, int(n), AttemptState.UNREACHABLE)
+                calls.care_for_citizen(state, call)
+                self._notice(call)
+        elif what == "seat" and rest in state.seats:
+            state.tell(Notice(rest, "switch_refused", REFUSED_AT_SWITCH_ZH))
+            if "Already there" in message:
+                state.do(AskResync(f"seat {rest} is a member already"))
+            elif "Unable to add interface" in message or "Permission denied" in message:
+                seats.vacate(state, state.seats[rest])
+
+    def _notice(self, call: Call) -> None:
+        for leg in call.legs.values():
+            if leg.role is Role.SEAT:
+                self._state.tell(Notice(leg.seat, "switch_refused", REFUSED_AT_SWITCH_ZH))
+
+    def _settle(self) -> list[Effect]:
+        """Show what changed: seats first, for queues count them."""
+        state = self._state
+        for uid in state.dirty_calls:
+            call = state.calls.get(uid)
+            if call is not None:
+                self._show_call(call)
+        for seat_id in sorted(state.dirty_seats):
+            self._show_seat(seat_id)
+        for name in sorted(state.dirty_lines):
+            line_view = views.queue_view(state, state.lines[name])
+            if state.line_views.get(name) != line_view:
+                state.line_views[name] = line_view
+                state.tell(QueuePush(line_view))
+        state.dirty_calls.clear()
+        state.dirty_seats.clear()
+        state.dirty_lines.clear()
+        return state.effects
+
+    def _show_call(self, call: Call) -> None:
+        state = self._state
+        if not call.started_us:
+            return
+        view = views.conversation_view(state, call)
+        if state.call_views.get(call.uid) == view:
+            return
+        is_new = call.uid not in state.call_views
+        state.call_views[call.uid] = view
+        state.tell(ConversationPush(view))
+        if is_new and call.context is not None:
+            state.tell(ContextPush(calls.context_of(call)))
+        for seat_id in view.seats:
+            state.dirty_seats.add(seat_id)
+
+    def _show_seat(self, seat_id: str) -> None:
+        state = self._state
+        seat = state.seats[seat_id]
+        before = state.seat_views[seat_id]
+        view = views.seat_view(state, seat)
+        if before == view:
+            return
+        state.seat_views[seat_id] = view
+        state.seats_in[before.state] -= 1
+        state.seats_in[view.state] += 1
+        state.tell(SeatPush(view))
+        state.dirty_lines.add(state.rules.queue)
+        if (before.state, before.agent, before.reason) == (view.state, view.agent, view.reason):
+            return
+        agent = view.agent or before.agent
+        state.record(
+            history.SeatChanged(
+                seat=seat_id, at_us=state.now.utc_us, agent=agent, state=view.state, reason=view.reason
+            )
+        )

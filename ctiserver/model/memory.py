@@ -1,0 +1,102 @@
+"""Owns what can be remembered of calls under way from the journal, so that a restarted server knows what
+it knew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ctiserver.api.history import (
+    CallAnswered,
+    CallEnded,
+    CallQueued,
+    CallStarted,
+    History,
+    SeatLeft,
+    SeatMissed,
+    SeatRang,
+    ThirdPartyCalled,
+    ThirdPartyChanged,
+)
+from ctiserver.model.state import LEFT, Attempt, Call
+
+MOST_ENDED = 5_000
+"""More ended calls than these are never asked for: the account is read from the oldest open call on."""
+
+
+class Memory(msgspec.Struct):
+    """Calls begun and not ended (by conversation id), and the ids of those that have ended."""
+
+    open: dict[str, Call] = msgspec.field(default_factory=dict)
+    ended: dict[str, None] = msgspec.field(default_factory=dict)
+    """The latest of them; in the order in which they ended."""
+
+
+KeptOfCall = (
+    CallQueued | CallAnswered | SeatRang | SeatMissed | SeatLeft | ThirdPartyCalled | ThirdPartyChanged
+)
+
+
+def remember(events: Iterable[History], mono_minus_utc_us: int) -> Memory:
+    """Fold journal events. `mono_minus_utc_us` turns their UTC times into this process's monotonic ones."""
+    memory = Memory()
+    for event in events:
+        fold(memory, event, mono_minus_utc_us)
+    return memory
+
+
+def fold(memory: Memory, event: History, shift: int) -> None:
+    """Fold one event in."""
+    if isinstance(event, CallStarted):
+        memory.open[event.conversation] = Call(
+            uid=event.uid,
+            id=event.conversation,
+            number=event.number,
+            name=event.name,
+            dnis=event.dnis,
+            started_us=event.at_us,
+            started_mono=max(1, event.at_us + shift),
+            citizen=event.uid,
+        )
+    elif isinstance(event, CallEnded):
+        memory.open.pop(event.conversation, None)
+        memory.ended[event.conversation] = None
+        if len(memory.ended) > MOST_ENDED:
+            del memory.ended[next(iter(memory.ended))]
+    elif isinstance(event, KeptOfCall):
+        call = memory.open.get(event.conversation)
+        if call is not None:
+            fold_into(call, event, shift)
+
+
+def fold_into(call: Call, event: KeptOfCall, shift: int) -> None:
+    """Fold one event into its call."""
+    match event:
+        case CallQueued():
+            call.queue, call.queued_us = event.queue, event.at_us
+            call.queued_mono = max(1, event.at_us + shift)
+        case SeatRang():
+            call.known.setdefault(event.leg, 0)
+        case SeatMissed() | SeatLeft():
+            call.known[event.leg] = LEFT
+        case CallAnswered():
+            call.known[event.leg] = max(1, event.at_us + shift)
+            if not call.answered_us:
+                call.answered_us, call.wait_ms = event.at_us, event.wait_ms
+                call.answered_mono = max(1, event.at_us + shift)
+        case ThirdPartyCalled():
+            call.attempts.append(
+                Attempt(
+                    n=event.n,
+                    number=event.number,
+                    label=event.label,
+                    is_emergency=event.is_emergency,
+                    asked_us=event.at_us,
+                )
+            )
+        case ThirdPartyChanged():
+            for attempt in call.attempts:
+                if attempt.n == event.n:
+                    attempt.state = event.state

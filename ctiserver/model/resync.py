@@ -1,0 +1,151 @@
+"""Owns the meeting of what we believe with what one look at the switch shows: after a connect, a restart,
+or a doubt.
+"""
+
+from __future__ import annotations
+
+from ctiserver.api.history import CallEnded, History
+from ctiserver.api.states import AttemptState, Outcome, Role, SeatState
+from ctiserver.model import calls, seats
+from ctiserver.model.events import Channel, SwitchSnapshot
+from ctiserver.model.memory import Memory, fold
+from ctiserver.model.state import Line, SeatPlace, State, third_party_of
+
+
+def resync(state: State, snapshot: SwitchSnapshot) -> None:
+    """Make the floor agree with the switch, with records for what ended unseen and actions for what must
+    be restored.
+    """
+    present = {channel.uid: channel for channel in snapshot.channels}
+    is_new_boot = state.now.utc_us - snapshot.up_s * 1_000_000 - 2_000_000
+    forget_gone(state, present, is_new_boot)
+    for channel in sorted(snapshot.channels, key=_citizens_first):
+        calls.see(state, channel)
+    for call in list(state.calls.values()):
+        if not call.legs:
+            calls.drop(state, call)
+    place(state, snapshot)
+    lost_third_parties(state)
+    queue(state, snapshot)
+    phones = set(snapshot.phones_up)
+    for seat in state.seats.values():
+        seat.phone_up = seat.id in phones
+        state.dirty_seats.add(seat.id)
+    members(state, snapshot)
+    state.was_linked = True
+    for call in list(state.calls.values()):
+        calls.care_for_citizen(state, call)
+
+
+def _citizens_first(channel: Channel) -> tuple[bool, bool]:
+    return (third_party_of(channel.uid) is not None, channel.uid != channel.linkedid)
+
+
+def forget_gone(state: State, present: dict[str, Channel], booted_us: int) -> None:
+    """Legs and calls that the switch no longer has. `booted_us`: calls that began before it were cut by
+    the switch's restart.
+    """
+    for call in list(state.calls.values()):
+        if call.citizen and call.citizen not in present:
+            how = Outcome.SWITCH_LOST if call.started_us < booted_us else None
+            calls.end(state, call, how, is_seen=False)
+    for leg in list(state.legs.values()):
+        if leg.uid not in present:
+            calls.hang_up(state, _gone(leg.uid, leg.channel), 0)
+
+
+def _gone(uid: str, name: str) -> Channel:
+    return Channel(uid, name, uid, False, False, "", "", "", "")
+
+
+def place(state: State, snapshot: SwitchSnapshot) -> None:
+    """Who is in which bridge and room; then who talks follows."""
+    for leg in state.legs.values():
+        leg.bridge = leg.room = ""
+        state.touch(leg)
+    for bridge, uids in snapshot.bridges.items():
+        for uid in uids:
+            found = state.legs.get(uid)
+            if found is not None:
+                found.bridge = bridge
+    for room, uids in snapshot.rooms.items():
+        for uid in uids:
+            found = state.legs.get(uid)
+            if found is not None:
+                found.room = room
+    for leg in list(state.legs.values()):
+        if leg.role is not Role.CITIZEN:
+            calls.enter(state, leg)
+
+
+def lost_third_parties(state: State) -> None:
+    """Third parties that left, or were never called at all, while nobody looked. Nobody is called again
+    for them.
+    """
+    for call in state.calls.values():
+        present = {leg.n for leg in call.legs.values() if leg.role is Role.THIRD_PARTY}
+        for attempt in call.attempts:
+            if attempt.n not in present and attempt.state is AttemptState.ANSWERED:
+                calls.change_attempt(state, call, attempt.n, AttemptState.LEFT)
+            elif attempt.n not in present and attempt.state.is_open:
+                calls.change_attempt(state, call, attempt.n, AttemptState.UNREACHABLE)
+
+
+def queue(state: State, snapshot: SwitchSnapshot) -> None:
+    """Who waits."""
+    waiting = {uid: name for name, uids in snapshot.waiting.items() for uid in uids}
+    for line in state.lines.values():
+        for uid in list(line.waiting):
+            if uid not in waiting:
+                calls.leave_queue(state, uid, line.name)
+    for uid, name in waiting.items():
+        call = state.calls.get(uid)
+        leg = state.citizen_of(call) if call is not None else None
+        if leg is not None:
+            state.lines.setdefault(name, Line(name=name))
+            calls.join_queue(state, _gone(uid, leg.channel), name)
+
+
+def members(state: State, snapshot: SwitchSnapshot) -> None:
+    """Who is signed in: adopt what a fresh start finds; later, what we know holds and is asserted again."""
+    found = {member.seat: member for member in snapshot.members if member.queue == state.rules.queue}
+    for seat in state.seats.values():
+        member = found.get(seat.id)
+        if member is None:
+            seat.is_leaving = False
+            if seat.agent and state.was_linked:
+                seats.join_queue(state, seat)
+            elif seat.agent:
+                seats.vacate(state, seat)
+        elif seat.is_leaving:
+            seats.leave_queue(state, seat)
+        elif seat.agent != member.agent:
+            seats.take(state, seat, member.agent, state.rules.names.get(member.agent, ""))
+            adopt_mode(state, seat, member.is_paused, member.reason)
+        elif member.is_paused == (seat.mode is SeatState.READY):
+            seats.pause(state, seat)
+
+
+def adopt_mode(state: State, seat: SeatPlace, is_paused: bool, reason: str) -> None:
+    """A member found in the queue: its pause is its mode. A call at the seat decides what follows it, as
+    ever.
+    """
+    seats.adopt_pause(state, seat, is_paused, reason)
+    leg = state.legs.get(seat.leg)
+    if leg is not None and not leg.agent:
+        leg.agent = seat.agent
+
+
+def recall(state: State, unseen: tuple[History, ...]) -> None:
+    """Take in what the switch's own records tell of the time away: keep it, know it, and end what has
+    ended.
+    """
+    memory = Memory(open={call.id: call for call in state.calls.values()})
+    shift = state.now.mono_us - state.now.utc_us
+    for event in unseen:
+        state.record(event)
+        if isinstance(event, CallEnded) and event.conversation in memory.open:
+            calls.drop(state, memory.open[event.conversation])
+        fold(memory, event, shift)
+    for call in memory.open.values():
+        state.calls[call.uid] = call

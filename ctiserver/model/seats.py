@@ -1,0 +1,136 @@
+"""Owns what a seat wants and what the queue shows of it: membership, pause, wrap-up, phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ctiserver.api.states import SeatState
+from ctiserver.model.effects import AddMember, PauseMember, RemoveMember, StartTimer, StopTimer
+from ctiserver.model.events import MemberAdded, MemberPaused, MemberRemoved, PhoneChanged, SeatEvent
+from ctiserver.model.state import WRAP_UP_REASON, SeatPlace, State
+
+_WRAP_UP_TIMER = "wrap_up:"
+
+
+def on_seat_event(state: State, event: SeatEvent) -> None:
+    """Take one event about a queue member or a phone in."""
+    seat = state.seats.get(event.seat)
+    if seat is None:
+        return
+    if type(event) is PhoneChanged and event.is_up is seat.phone_up:
+        return
+    state.dirty_seats.add(seat.id)
+    match event:
+        case PhoneChanged(_, is_up):
+            seat.phone_up = is_up
+        case MemberAdded(_, _, agent, is_paused, reason):
+            if not seat.is_leaving and seat.agent != agent:
+                take(state, seat, agent, state.rules.names.get(agent, ""))
+                adopt_pause(state, seat, is_paused, reason)
+        case MemberRemoved():
+            seat.is_leaving = False
+            if seat.agent:
+                vacate(state, seat)
+        case MemberPaused(_, _, is_paused, reason):
+            if seat.agent and is_paused == (seat.mode is SeatState.READY):
+                adopt_pause(state, seat, is_paused, reason)
+
+
+SEAT_HANDLERS: dict[type[object], Callable[[State, Any], None]] = dict.fromkeys(
+    (MemberAdded, MemberRemoved, MemberPaused, PhoneChanged), on_seat_event
+)
+
+
+def take(state: State, seat: SeatPlace, agent: str, name: str) -> None:
+    """An agent sits down."""
+    seat.agent, seat.agent_name = agent, name
+    seat.mode, seat.reason = SeatState.NOT_READY, ""
+    seat.next_mode = None
+    seat.is_leaving = False
+    state.dirty_seats.add(seat.id)
+
+
+def vacate(state: State, seat: SeatPlace) -> None:
+    """Nobody sits there any more."""
+    stop_wrap_up(state, seat)
+    seat.agent = seat.agent_name = seat.reason = ""
+    seat.mode = SeatState.SIGNED_OUT
+    seat.next_mode = None
+    state.dirty_seats.add(seat.id)
+
+
+def adopt_pause(state: State, seat: SeatPlace, is_paused: bool, reason: str) -> None:
+    """The queue shows another mode than we wanted: the queue is right, for it distributes the calls."""
+    if not is_paused:
+        stop_wrap_up(state, seat)
+        seat.mode, seat.reason = SeatState.READY, ""
+    elif reason == WRAP_UP_REASON:
+        start_wrap_up(state, seat)
+    else:
+        stop_wrap_up(state, seat)
+        seat.mode, seat.reason = SeatState.NOT_READY, reason
+
+
+def want(state: State, seat: SeatPlace, mode: SeatState, reason: str = "") -> None:
+    """Bring a signed-in seat to READY, NOT_READY or WRAP_UP, here and in the queue."""
+    if mode is SeatState.WRAP_UP:
+        start_wrap_up(state, seat)
+    else:
+        stop_wrap_up(state, seat)
+        seat.mode, seat.reason = mode, reason
+    pause(state, seat)
+
+
+def pause(state: State, seat: SeatPlace) -> None:
+    """Tell the queue the seat's mode."""
+    reason = WRAP_UP_REASON if seat.mode is SeatState.WRAP_UP else seat.reason
+    is_paused = seat.mode is not SeatState.READY
+    state.dirty_seats.add(seat.id)
+    state.do(PauseMember(state.ref(f"seat:{seat.id}"), state.rules.queue, seat.id, is_paused, reason))
+
+
+def join_queue(state: State, seat: SeatPlace) -> None:
+    """Make the seat a member of the queue, in its present mode."""
+    reason = WRAP_UP_REASON if seat.mode is SeatState.WRAP_UP else seat.reason
+    is_paused = seat.mode is not SeatState.READY
+    state.do(
+        AddMember(state.ref(f"seat:{seat.id}"), state.rules.queue, seat.id, seat.agent, is_paused, reason)
+    )
+
+
+def leave_queue(state: State, seat: SeatPlace) -> None:
+    """Take the seat out of the queue."""
+    seat.is_leaving = True
+    state.do(RemoveMember(state.ref(f"seat:{seat.id}"), state.rules.queue, seat.id))
+
+
+def after_call(state: State, seat: SeatPlace) -> None:
+    """A call at the seat ended: what was asked for during it, else wrap-up (话后整理)."""
+    if not seat.agent:
+        return
+    mode, reason = seat.next_mode or SeatState.WRAP_UP, seat.next_reason
+    seat.next_mode, seat.next_reason = None, ""
+    if mode is SeatState.READY and seat.mode is SeatState.READY:
+        return
+    want(state, seat, mode, reason)
+
+
+def start_wrap_up(state: State, seat: SeatPlace) -> None:
+    """Wrap-up begins, with its own limit."""
+    seat.mode, seat.reason = SeatState.WRAP_UP, ""
+    state.dirty_seats.add(seat.id)
+    state.do(StartTimer(_WRAP_UP_TIMER + seat.id, state.rules.wrap_up_ms))
+
+
+def stop_wrap_up(state: State, seat: SeatPlace) -> None:
+    """Wrap-up ends early or has ended."""
+    if seat.mode is SeatState.WRAP_UP:
+        state.do(StopTimer(_WRAP_UP_TIMER + seat.id))
+
+
+def on_timer(state: State, key: str) -> None:
+    """A timer ran out: wrap-up ends, the seat is ready again."""
+    seat = state.seats.get(key.removeprefix(_WRAP_UP_TIMER))
+    if key.startswith(_WRAP_UP_TIMER) and seat is not None and seat.mode is SeatState.WRAP_UP:
+        want(state, seat, SeatState.READY)

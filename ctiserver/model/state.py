@@ -1,0 +1,247 @@
+"""Owns the floor's inner state: legs, calls, seats, lines, and the work list of one step. Changed only by
+its neighbours in this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ctiserver.api.history import History
+from ctiserver.api.pushes import Push
+from ctiserver.api.states import (
+    AttemptState,
+    CallerContext,
+    Conversation,
+    LegState,
+    Queue,
+    Role,
+    Seat,
+    SeatState,
+)
+from ctiserver.model.effects import Effect, Record, Tell
+from hotline.moment import Moment
+
+WRAP_UP_REASON = "整理"
+"""Pause reason that means wrap-up (话后整理): Asterisk keeps it for us across a restart of ours."""
+SIGNED_IN_REASON = "签入"
+"""Not ready because just signed in."""
+
+
+LEFT = -1
+"""In `Call.known`: the leg talked and has gone, or rang in vain."""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings that the model obeys. Times in milliseconds. `directory`: number -> name of every
+    third party allowed.
+    """
+
+    node: str
+    seats: tuple[str, ...]
+    trunks: tuple[str, ...]
+    queue: str
+    reasons: tuple[str, ...]
+    emergency: tuple[str, ...]
+    wrap_up_ms: int
+    short_abandon_ms: int
+    service_level_ms: int
+    directory: Mapping[str, str] = {}
+    names: Mapping[str, str] = {}
+    """agent's number -> name"""
+
+
+class Leg(msgspec.Struct, kw_only=True, gc=False):
+    """One channel. `call` is the citizen's Uniqueid; `n` the attempt's number of a third party."""
+
+    uid: str
+    channel: str
+    role: Role
+    call: str
+    seat: str = ""
+    n: int = 0
+    agent: str = ""
+    is_up: bool = False
+    is_ringing: bool = False
+    has_rung: bool = False
+    bridge: str = ""
+    room: str = ""
+    context: str = ""
+    """Where in the dialplan it is; "held" and "held-third" play music."""
+    joined_mono: int = 0
+    """When it began to talk; 0 before."""
+    state: LegState = LegState.WAITING
+    since_us: int = 0
+
+
+class Attempt(msgspec.Struct, kw_only=True, gc=False):
+    """One attempt to bring a third party in."""
+
+    n: int
+    number: str
+    label: str
+    is_emergency: bool
+    asked_us: int
+    state: AttemptState = AttemptState.CALLING
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One conversation, keyed by the citizen's Uniqueid. `*_mono` are 0 until they happen."""
+
+    uid: str
+    id: str
+    number: str = ""
+    name: str = ""
+    dnis: str = ""
+    started_us: int = 0
+    started_mono: int = 0
+    queue: str = ""
+    queued_us: int = 0
+    queued_mono: int = 0
+    answered_us: int = 0
+    answered_mono: int = 0
+    wait_ms: int = 0
+    citizen: str = ""
+    """the citizen's leg uid; "" while only other legs were seen"""
+    legs: dict[str, Leg] = msgspec.field(default_factory=dict)
+    attempts: list[Attempt] = msgspec.field(default_factory=list)
+    ringing: dict[str, str] = msgspec.field(default_factory=dict)
+    """Seats that rang last and have neither answered nor missed: seat -> its leg's uid."""
+    ring_cut: bool = False
+    """A ringing leg ended without a no-answer: the caller hung up on it, or somebody else took the call."""
+    context: CallerContext | None = None
+    is_popped: bool = False
+    """A screen has been told of it, even if it ends before it is shown."""
+    known: dict[str, int] = msgspec.field(default_factory=dict)
+    """Seat legs already kept before a restart of ours: leg uid -> when it began to talk (monotonic), 0 if
+    it only rang.
+    """
+
+
+class SeatPlace(msgspec.Struct, kw_only=True):
+    """One seat: what we want of it (`agent`, `mode`, `reason`) and what the switch shows (`phone_up`,
+    `leg`).
+    """
+
+    id: str
+    agent: str = ""
+    agent_name: str = ""
+    mode: SeatState = SeatState.SIGNED_OUT
+    """SIGNED_OUT, READY, NOT_READY or WRAP_UP: what holds outside a call"""
+    reason: str = ""
+    next_mode: SeatState | None = None
+    """asked for during a call, to hold after it"""
+    next_reason: str = ""
+    is_leaving: bool = False
+    """signed out here, QueueRemove not confirmed yet"""
+    phone_up: bool = False
+    leg: str = ""
+    shown: tuple[SeatState, str, str] = (SeatState.SIGNED_OUT, "", "")
+    since_us: int = 0
+
+
+class Line(msgspec.Struct, kw_only=True):
+    """One queue: who waits (uid -> since), and the day's counters."""
+
+    name: str
+    waiting: dict[str, int] = msgspec.field(default_factory=dict)
+    answered: int = 0
+    in_time: int = 0
+    abandoned: int = 0
+    short_abandoned: int = 0
+
+
+class State:
+    """Everything that the floor knows, and the work list of the step under way."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.linked = False
+        self.was_linked = False
+        self.seats = {seat: SeatPlace(id=seat) for seat in rules.seats}
+        self.calls: dict[str, Call] = {}
+        self.legs: dict[str, Leg] = {}
+        self.lines = {rules.queue: Line(name=rules.queue)}
+        self.now = Moment(0, 0)
+        self.effects: list[Effect] = []
+        self.dirty_seats: set[str] = set()
+        self.dirty_calls: set[str] = set()
+        self.dirty_lines: set[str] = set()
+        self.seat_views: dict[str, Seat] = {}
+        self.seats_in: dict[SeatState, int] = dict.fromkeys(SeatState, 0)
+        """How many seats are shown in each state; kept with the views, for queues are counted often."""
+        self.call_views: dict[str, Conversation] = {}
+        self.line_views: dict[str, Queue] = {}
+        self.actions_made = 0
+
+    def do(self, effect: Effect) -> None:
+        """Add to what this step asks of the world."""
+        self.effects.append(effect)
+
+    def tell(self, push: Push) -> None:
+        """Push to the clients."""
+        self.effects.append(Tell(push))
+
+    def record(self, event: History) -> None:
+        """Keep for ever."""
+        self.effects.append(Record(event))
+
+    def ref(self, what: str) -> str:
+        """A fresh reference for an action: `what` names whom to tell if it fails ("seat:8001",
+        "attempt:<call>:<n>").
+        """
+        self.actions_made += 1
+        return f"{what}#{self.actions_made}"
+
+    def touch(self, leg: Leg) -> None:
+        """The leg changed: its call and its seat must be shown anew."""
+        self.dirty_calls.add(leg.call)
+        if leg.seat:
+            self.dirty_seats.add(leg.seat)
+
+    def citizen_of(self, call: Call) -> Leg | None:
+        """The citizen's leg, when it was seen."""
+        return call.legs.get(call.citizen)
+
+
+def third_party_uid(call: str, n: int) -> str:
+    """The Uniqueid that we give to the `n`-th third party of a call."""
+    return f"tp-{call}-{n}"
+
+
+def third_party_of(uid: str) -> tuple[str, int] | None:
+    """(call, n) of a third party's Uniqueid, or None when it is not one."""
+    if not uid.startswith("tp-"):
+        return None
+    call, _, n = uid[3:].rpartition("-")
+    return (call, int(n)) if call and n.isdecimal() and len(n) < 6 else None
+
+
+def side_room(call: Call) -> str:
+    """Where the seat goes while the citizen is held. Not the citizen's room: that one ends when they
+    leave it.
+    """
+    return f"{call.uid}.9"
+
+
+def is_held(call: Call) -> bool:
+    """The citizen hears music."""
+    citizen = call.legs.get(call.citizen)
+    return citizen is not None and citizen.context == "held"
+
+
+def third_parties(call: Call) -> list[Leg]:
+    """Those who have answered, in the order in which they were called."""
+    legs = [leg for leg in call.legs.values() if leg.role is Role.THIRD_PARTY and leg.joined_mono]
+    return sorted(legs, key=lambda leg: leg.n)
+
+
+def is_third_present(call: Call) -> bool:
+    """A third party talks in it, and is not parked."""
+    return any(leg.context != "held-third" for leg in third_parties(call))
+
+
+def open_attempt(call: Call) -> Attempt | None:
+    """The attempt still being called, if any."""
+    return next((attempt for attempt in call.attempts if attempt.state.is_open), None)

@@ -1,0 +1,226 @@
+"""Owns how inner state is shown: seats, conversations and queues as the outside sees them, with the
+actions allowed now.
+"""
+
+from __future__ import annotations
+
+from ctiserver.api import states
+from ctiserver.api.states import Action, LegState, Phase, Role, SeatState
+from ctiserver.model.state import (
+    Attempt,
+    Call,
+    Leg,
+    Line,
+    SeatPlace,
+    State,
+    is_held,
+    is_third_present,
+    open_attempt,
+    third_parties,
+)
+
+IN_CALL = frozenset(
+    (
+        SeatState.RINGING,
+        SeatState.TALKING,
+        SeatState.HELD,
+        SeatState.CONSULTING,
+        SeatState.CONFERENCE,
+    )
+)
+
+
+def seat_state(state: State, seat: SeatPlace) -> SeatState:
+    """What the seat is doing: a call counts before the mode, the mode before an unplugged phone only when
+    not ready for calls.
+    """
+    if not seat.agent:
+        return SeatState.SIGNED_OUT
+    leg = state.legs.get(seat.leg)
+    if leg is not None:
+        if leg.joined_mono:
+            call = state.calls.get(leg.call)
+            return talking_state(call) if call is not None else SeatState.TALKING
+        if leg.has_rung:
+            return SeatState.RINGING
+    return seat.mode if seat.phone_up else SeatState.PHONE_DOWN
+
+
+def talking_state(call: Call) -> SeatState:
+    """What a seat does that talks in this call: with the citizen or not, with a third party or not."""
+    if is_held(call):
+        return SeatState.CONSULTING if is_third_present(call) else SeatState.HELD
+    return SeatState.CONFERENCE if is_third_present(call) else SeatState.TALKING
+
+
+def seat_view(state: State, seat: SeatPlace) -> states.Seat:
+    """The seat as the pages see it; begins a new `since_us` when its state, agent or reason is new."""
+    now_state = seat_state(state, seat)
+    reason = seat.reason if now_state is SeatState.NOT_READY else ""
+    shown = (now_state, seat.agent, reason)
+    if shown != seat.shown:
+        seat.shown = shown
+        seat.since_us = state.now.utc_us
+    leg = state.legs.get(seat.leg)
+    call = state.calls.get(leg.call) if leg is not None else None
+    in_call = call is not None and now_state in IN_CALL
+    return states.Seat(
+        id=seat.id,
+        state=now_state,
+        since_us=seat.since_us,
+        agent=seat.agent,
+        agent_name=seat.agent_name,
+        reason=reason,
+        phone_up=seat.phone_up,
+        conversation=call.id if call is not None and in_call else "",
+        actions=seat_actions(now_state, call),
+    )
+
+
+def seat_actions(now_state: SeatState, call: Call | None) -> tuple[Action, ...]:
+    """What the seat's agent may ask for now."""
+    match now_state:
+        case SeatState.SIGNED_OUT:
+            return ()
+        case SeatState.READY:
+            return (Action.NOT_READY, Action.WRAP_UP, Action.SIGN_OUT)
+        case SeatState.NOT_READY:
+            return (Action.READY, Action.NOT_READY, Action.WRAP_UP, Action.SIGN_OUT)
+        case SeatState.WRAP_UP:
+            return (Action.READY, Action.NOT_READY, Action.SIGN_OUT)
+        case SeatState.PHONE_DOWN:
+            return (Action.SIGN_OUT,)
+        case SeatState.RINGING:
+            return (Action.READY, Action.NOT_READY)
+        case SeatState.TALKING | SeatState.HELD | SeatState.CONSULTING | SeatState.CONFERENCE:
+            return (Action.READY, Action.NOT_READY, *call_actions(now_state, call))
+
+
+def call_actions(now_state: SeatState, call: Call | None) -> tuple[Action, ...]:
+    """What may be asked about the call that the seat talks in."""
+    if call is None:
+        return ()
+    allowed = [Action.HANG_UP]
+    is_free = open_attempt(call) is None
+    held = now_state in (SeatState.HELD, SeatState.CONSULTING)
+    if held:
+        allowed.append(Action.RETRIEVE)
+    elif is_free:
+        allowed += [Action.HOLD, Action.REQUEUE]
+    if is_free:
+        allowed += [Action.THREE_WAY, Action.EMERGENCY, Action.TRANSFER]
+    if is_free and not third_parties(call):
+        allowed.append(Action.CONSULT)
+    if now_state is SeatState.CONSULTING:
+        allowed += [Action.MERGE, Action.COMPLETE]
+    if now_state is SeatState.CONFERENCE:
+        allowed.append(Action.LEAVE)
+    return tuple(allowed)
+
+
+def phase(state: State, call: Call) -> Phase:
+    """Where the conversation stands, from its legs."""
+    if is_held(call):
+        return Phase.HELD
+    if is_third_present(call):
+        return Phase.CONFERENCE
+    seats = [leg for leg in call.legs.values() if leg.role is Role.SEAT]
+    if any(leg.joined_mono for leg in seats):
+        return Phase.TALKING
+    if any(leg.has_rung for leg in seats):
+        return Phase.RINGING
+    citizen = state.citizen_of(call)
+    if citizen is not None and citizen.room:
+        return Phase.CONFERENCE
+    is_waiting = any(call.uid in line.waiting for line in state.lines.values())
+    return Phase.QUEUED if is_waiting else Phase.GREETING
+
+
+def conversation_view(state: State, call: Call) -> states.Conversation:
+    """The conversation as the pages see it."""
+    return states.Conversation(
+        id=call.id,
+        number=call.number,
+        name=call.name,
+        dnis=call.dnis,
+        phase=phase(state, call),
+        started_us=call.started_us,
+        queued_us=call.queued_us,
+        answered_us=call.answered_us,
+        seats=tuple(sorted(leg.seat for leg in call.legs.values() if leg.seat)),
+        participants=tuple(participant_view(state, call, leg) for leg in ordered(call)),
+        attempts=tuple(attempt_view(attempt) for attempt in call.attempts),
+    )
+
+
+def ordered(call: Call) -> list[Leg]:
+    """Citizen, then seats, then third parties, each by id: the same whoever was seen first."""
+    rank = {Role.CITIZEN: 0, Role.SEAT: 1, Role.THIRD_PARTY: 2}
+    return sorted(call.legs.values(), key=lambda leg: (rank[leg.role], leg.seat, leg.n))
+
+
+def participant_view(state: State, call: Call, leg: Leg) -> states.Participant:
+    """One leg; `since_us` begins anew when its state changes."""
+    now_state = leg_state(call, leg)
+    if now_state is not leg.state or not leg.since_us:
+        leg.state, leg.since_us = now_state, state.now.utc_us
+    is_droppable = leg.role is Role.THIRD_PARTY and leg.joined_mono > 0
+    return states.Participant(
+        leg=leg.uid,
+        role=leg.role,
+        label=label(call, leg),
+        state=now_state,
+        since_us=leg.since_us,
+        actions=(Action.DROP,) if is_droppable else (),
+    )
+
+
+def leg_state(call: Call, leg: Leg) -> LegState:
+    """Ringing, talking or waiting. The citizen talks while anybody else does."""
+    if leg.context in ("held", "held-third"):
+        return LegState.HELD
+    if leg.role is Role.CITIZEN:
+        talks = any(other.joined_mono for other in call.legs.values())
+        return LegState.TALKING if talks else LegState.WAITING
+    if leg.joined_mono:
+        return LegState.TALKING
+    return LegState.WAITING if leg.is_up else LegState.RINGING
+
+
+def label(call: Call, leg: Leg) -> str:
+    """Whom the leg belongs to, in a word."""
+    if leg.role is Role.CITIZEN:
+        return call.number
+    if leg.role is Role.SEAT:
+        return leg.seat
+    return next((attempt.label for attempt in call.attempts if attempt.n == leg.n), "")
+
+
+def attempt_view(attempt: Attempt) -> states.Attempt:
+    """One attempt to bring a third party in."""
+    return states.Attempt(
+        n=attempt.n,
+        number=attempt.number,
+        label=attempt.label,
+        state=attempt.state,
+        asked_us=attempt.asked_us,
+        is_emergency=attempt.is_emergency,
+        actions=(Action.WITHDRAW,) if attempt.state.is_open else (),
+    )
+
+
+def queue_view(state: State, line: Line) -> states.Queue:
+    """One queue's figures."""
+    shown = state.seats_in
+    return states.Queue(
+        name=line.name,
+        waiting=len(line.waiting),
+        oldest_us=min(line.waiting.values(), default=0),
+        signed_in=len(state.seats) - shown[SeatState.SIGNED_OUT],
+        ready=shown[SeatState.READY],
+        talking=sum(shown[now] for now in IN_CALL) - shown[SeatState.RINGING],
+        answered=line.answered,
+        in_time=line.in_time,
+        abandoned=line.abandoned,
+        short_abandoned=line.short_abandoned,
+    )
