@@ -1,0 +1,75 @@
+"""Owns the desk's web server: what it is made of, where it listens, how it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+from aiohttp import web
+
+from agent_desk.floor import Floor
+from agent_desk.guard import Guard
+from agent_desk.sessions import Sessions
+from agent_desk.views import Views
+from hotline import secret
+from hotline.db.engine import Database
+from hotline.errors import HotlineError, PortBusy
+from hotline.secret import Secrets
+from hotline.settings import Settings
+
+MOST_BYTES = 16 * 1024
+"""No form of ours is longer."""
+_GOODBYE_S = 2.0
+
+log = structlog.get_logger()
+
+
+def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Application:
+    """The desk as an application, not yet listening."""
+    sessions = Sessions(keys.session_key)
+    guard = web.middleware(Guard(settings, sessions))
+    app = web.Application(middlewares=[guard], client_max_size=MOST_BYTES)
+    floor = Floor(settings, keys.push_key)
+    app.add_routes(Views(settings, keys, database, sessions, floor).routes())
+
+    async def watch(_app: web.Application) -> AsyncIterator[None]:
+        floor.start()
+        yield
+        await floor.close()
+
+    app.cleanup_ctx.append(watch)
+    return app
+
+
+async def serve(settings: Settings, keys: Secrets, database: Database) -> web.AppRunner:
+    """Listen; the caller ends it with `await runner.cleanup()`. PortBusy when somebody else is there."""
+    runner = web.AppRunner(
+        make_app(settings, keys, database), access_log=None, shutdown_timeout=_GOODBYE_S, handle_signals=False
+    )
+    await runner.setup()
+    desk = settings.desk
+    try:
+        await web.TCPSite(runner, desk.host, desk.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        if error.errno == errno.EADDRINUSE:
+            raise PortBusy(f"desk.port {desk.port} on {desk.host} is in use by another program") from error
+        raise HotlineError(f"the desk cannot listen on {desk.host}:{desk.port}: {error.strerror}") from error
+    log.info("desk_listening", host=desk.host, port=desk.port)
+    return runner
+
+
+async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
+    """The desk from start to `stop`, with what the settings name; `on_ready` is called once it serves."""
+    database = await Database.open(settings.database)
+    try:
+        runner = await serve(settings, secret.load_or_create(settings.state), database)
+        try:
+            on_ready()
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+    finally:
+        await database.close()

@@ -1,0 +1,115 @@
+"""Owns what every request must pass and every answer must carry: origin, form word, headers, error pages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from agent_desk.pages import error_page
+from agent_desk.sessions import COOKIE, Session, Sessions
+from hotline import clock
+from hotline.settings import Settings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+SESSION_ID = web.RequestKey("session_id", str)
+SESSION = web.RequestKey[Session | None]("session", Session)
+FORM_FIELD = "form_word"
+FORM_HEADER = "X-Form-Word"
+
+_SAFE = frozenset({"GET", "HEAD"})
+_MESSAGE = {
+    400: "请求不完整或格式不正确",
+    401: "请先登录",
+    403: "您没有查看此页的权限，或页面已过期，请刷新后重试",
+    404: "没有这个页面",
+    405: "不支持这种请求方式",
+    413: "提交的内容过大",
+    500: "系统出错，请稍后重试；通话不受影响",
+}
+
+log = structlog.get_logger()
+
+
+def security_headers(settings: Settings) -> dict[str, str]:
+    """What every answer carries: nothing from elsewhere, nothing inline, no frame."""
+    push = f"ws://{settings.cti.host}:{settings.cti.push_port}"
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        f"connect-src 'self' {push}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "Server": "hotline",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",  # with no-referrer a browser hides the Origin of our own forms
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    }
+
+
+class Guard:
+    """The middleware around every handler."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        desk = settings.desk
+        names = {desk.host, "127.0.0.1", "localhost"}
+        self._hosts = {f"{name}:{desk.port}" for name in names}
+        self._origins = {f"{scheme}://{host}" for host in self._hosts for scheme in ("http", "https")}
+        self._headers = security_headers(settings)
+        self._sessions = sessions
+
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Check, handle, and dress the answer; whatever goes wrong, the answer is a page of ours."""
+        try:
+            await self._admit(request)
+            response = await handler(request)
+        except web.HTTPException as error:
+            if error.status < 400:
+                self._dress(request, error)
+                raise
+            response = _refused(request, error.status)
+        except Exception:
+            log.exception("desk_request_failed", path=request.path)
+            response = _refused(request, 500)
+        self._dress(request, response)
+        return response
+
+    def _dress(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._headers)
+        # Scripts are asked for again each time, mostly answered "not modified": no page meets an old one.
+        is_static = request.path.startswith("/static/")
+        response.headers["Cache-Control"] = "no-cache" if is_static else "no-store"
+
+    async def _admit(self, request: web.Request) -> None:
+        if request.host not in self._hosts:
+            # A foreign name that resolves to us is how a web site reaches a desk from inside (DNS rebinding).
+            raise web.HTTPBadRequest
+        now_us = clock.now().utc_us
+        sid = self._sessions.from_cookie(request.cookies.get(COOKIE, ""))
+        request[SESSION_ID] = sid or ""
+        request[SESSION] = self._sessions.find(sid, now_us) if sid else None
+        if request.method not in _SAFE:
+            await self._check_form(request)
+
+    async def _check_form(self, request: web.Request) -> None:
+        if request.headers.get("Origin") not in self._origins:
+            raise web.HTTPForbidden
+        word = request.headers.get(FORM_HEADER, "")
+        if not word and request.content_type == "application/x-www-form-urlencoded":
+            given = (await request.post()).get(FORM_FIELD, "")
+            word = given if isinstance(given, str) else ""
+        sid = request[SESSION_ID]
+        if not sid or not self._sessions.is_form_word(sid, word):
+            raise web.HTTPForbidden
+
+
+def _refused(request: web.Request, status: int) -> web.Response:
+    message = _MESSAGE.get(status, _MESSAGE[400])
+    if request.path.startswith("/api/"):
+        return web.json_response({"message": message}, status=status)
+    return web.Response(text=error_page(status, message), status=status, content_type="text/html")

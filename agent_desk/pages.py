@@ -1,0 +1,80 @@
+"""Owns the rendering of pages: templates with escaping always on, the words that pages and scripts share."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import jinja2
+import msgspec
+
+from agent_desk.sessions import Session
+from ctiserver.api.commands import REFUSAL_ZH
+from ctiserver.api.states import ATTEMPT_STATE_ZH, SEAT_STATE_ZH, LegState, Outcome
+from hotline.settings import Settings
+
+HERE = Path(__file__).parent
+
+LEG_STATE_ZH = {
+    LegState.RINGING: "振铃",
+    LegState.TALKING: "通话",
+    LegState.HELD: "保持",
+    LegState.WAITING: "等待",
+}
+OUTCOME_ZH = {
+    Outcome.ANSWERED: "已接听",
+    Outcome.ABANDONED_IVR: "语音中放弃",
+    Outcome.ABANDONED_QUEUE: "排队中放弃",
+    Outcome.ABANDONED_RINGING: "振铃中放弃",
+    Outcome.SHORT_ABANDON: "短时放弃",
+    Outcome.SWITCH_LOST: "交换机中断",
+}
+CASE_STATE_ZH = {"open": "办理中", "closed": "已办结"}
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """The templates, compiled once. A name that a page does not know is an error, not an empty word."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(name: str, **values: object) -> str:
+    """One page."""
+    return environment().get_template(name).render(**values)
+
+
+def error_page(status: int, message: str) -> str:
+    """A page that says what went wrong and where to go on."""
+    return render("error.html", status=status, message=message)
+
+
+def live_config(settings: Settings, session: Session, word: str, push_url: str) -> str:
+    """What a page's script needs, as JSON for one attribute: words come from `ctiserver.api`, never twice."""
+    queue = settings.queue
+    return msgspec.json.encode(
+        {
+            "push_url": push_url,
+            "form_word": word,
+            "seat": session.seat,
+            "person": session.person.number,
+            "queue": queue.number,
+            "service_level_s": queue.service_level_s,
+            "wrapup_s": queue.wrapup_s,
+            "reasons": settings.not_ready_reasons,
+            "emergency_numbers": settings.emergency_numbers,
+            "words": {
+                "seat": SEAT_STATE_ZH,
+                "attempt": ATTEMPT_STATE_ZH,
+                "leg": LEG_STATE_ZH,
+                "outcome": OUTCOME_ZH,
+                "case": CASE_STATE_ZH,
+                "refusal": REFUSAL_ZH,
+            },
+        }
+    ).decode()

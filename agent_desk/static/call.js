@@ -1,0 +1,141 @@
+// Owns the call and citizen panels: who calls, from where, what came before, who is in the conversation.
+
+import { byId, el, keyed, paintState, setText, stateBadge } from "./dom.js";
+import { dayAndMinute, duration, nowUs } from "./time.js";
+
+const RECENT_US = 30 * 86400 * 1e6;
+// The CTI server gives the database five seconds; what has not come then does not come.
+const LOOK_UP_US = 10 * 1e6;
+const SHOWN_ATTEMPTS = 4;
+const LEG_SHAPE = { talking: "talking", ringing: "ringing", waiting: "ready", held: "held" };
+const ATTEMPT_SHAPE = { calling: "ringing", ringing: "ringing", withdrawn: "not_ready", left: "not_ready" };
+
+export function paintCall(call, seat, page) {
+  paintHead(call, seat);
+  paintParties(call, page);
+  paintCitizen(call, seat, page);
+}
+
+function paintHead(call, seat) {
+  const head = byId("call-head");
+  head.classList.toggle("is-ringing", seat.state === "ringing");
+  head.classList.toggle("is-past", call?.isPast ?? false);
+  const { conversation = {}, context = {} } = call ?? {};
+  setText(byId("call-number"), call ? (context.masked ?? "…") : "");
+  setText(byId("call-place"), call ? [context.place, context.carrier].filter(Boolean).join(" · ") || "归属地未知" : "");
+  setText(byId("call-line"), call ? line(call, conversation, context) : "没有通话");
+  const timer = byId("call-timer");
+  if (call && !call.isPast) {
+    timer.dataset.since = String(seat.state === "ringing" ? seat.since_us : conversation.answered_us || seat.since_us);
+  } else {
+    delete timer.dataset.since;
+    setText(timer, call ? "已结束" : "");
+  }
+}
+
+function line(call, conversation, context) {
+  const joined = context.queued_us || conversation.queued_us || context.started_us || conversation.started_us;
+  const dnis = context.dnis || conversation.dnis;
+  const words = [call.isPast ? "上一通来电" : "来电"];
+  if (dnis) words.push(`拨打 ${dnis}`);
+  if (joined) words.push(`等待 ${duration((conversation.answered_us || nowUs()) - joined)}`);
+  return words.join(" · ");
+}
+
+function paintParties(call, page) {
+  const conversation = call && !call.isPast ? (call.conversation ?? {}) : {};
+  // A third party that still rings is shown once, by its attempt, where the reason of a failure will stand too.
+  const parties = (conversation.participants ?? []).filter((p) => p.role !== "third_party" || p.state === "talking");
+  const attempts = (conversation.attempts ?? []).filter((a) => a.state !== "answered").slice(-SHOWN_ATTEMPTS);
+  const name = (party) => partyName(party, call, page.config);
+  keyed(byId("participants"), parties, (p) => p.leg, makeParty, (node, p) => {
+    paintParty(node, LEG_SHAPE[p.state], page.config.words.leg[p.state], name(p), p.since_us);
+    paintButton(node, "移出", (p.actions ?? []).includes("call.drop"), page, () => page.ask("call.drop", { leg: p.leg }));
+  });
+  keyed(byId("attempts"), attempts, (a) => a.n, makeParty, (node, a) => {
+    const isOpen = a.state === "calling" || a.state === "ringing";
+    const label = a.is_emergency ? `${a.number} ${a.label === a.number ? "" : a.label}` : a.label || a.number;
+    const shape = ATTEMPT_SHAPE[a.state] ?? "phone_down";
+    paintParty(node, shape, page.config.words.attempt[a.state], label, isOpen ? a.asked_us : 0);
+    paintButton(node, "撤回", (a.actions ?? []).includes("call.withdraw"), page, () => page.ask("call.withdraw", { n: a.n }));
+  });
+}
+
+function partyName(party, call, config) {
+  if (party.role === "citizen") return `市民 ${call.context?.masked ?? ""}`;
+  if (party.role === "seat") return party.label === config.seat ? "我" : `${party.label} 座席`;
+  return party.label || "第三方";
+}
+
+function makeParty() {
+  const button = el("button", { class: "btn small" });
+  return el("div", { class: "party" }, stateBadge(), el("span", { class: "name" }), el("span", { class: "small muted" }), button);
+}
+
+function paintParty(node, shape, word, name, sinceUs) {
+  const [badge, label, time] = node.children;
+  paintState(badge, shape, word);
+  setText(label, name);
+  if (sinceUs) time.dataset.since = String(sinceUs);
+  else {
+    delete time.dataset.since;
+    setText(time, "");
+  }
+}
+
+function paintButton(node, word, isOffered, page, onClick) {
+  const button = node.lastElementChild;
+  button.hidden = !isOffered;
+  button.disabled = !page.isUp;
+  button.onclick = onClick;
+  setText(button, word);
+}
+
+function paintCitizen(call, seat, { config }) {
+  const context = call?.context;
+  setText(byId("citizen-name"), call ? context?.name || "市民" : seat.state === "ready" ? "等待来电" : "没有来电");
+  const facts = context ? factsOf(context) : [];
+  keyed(byId("citizen-facts"), facts, (f) => f.text, (f) => el("span", {}, f.text), (node, f) => {
+    node.className = f.isWarning ? "chip warn" : "chip";
+  });
+  const cases = context?.cases ?? [];
+  const contacts = context?.contacts ?? [];
+  const row = () => el("tr", {}, el("td"), el("td"));
+  keyed(byId("cases"), cases, (c) => c.id, row, (node, c) => {
+    const state = config.words.case[c.state] ?? c.state;
+    paintRow(node, c.opened_us, [c.number, c.title, c.unit, state]);
+  });
+  keyed(byId("contacts"), contacts, (c) => c.conversation, row, (node, c) => {
+    const outcome = config.words.outcome[c.outcome] ?? c.outcome;
+    paintRow(node, c.at_us, [outcome, c.agent && `工号 ${c.agent}`, c.talk_ms && `通话 ${duration(c.talk_ms * 1000)}`]);
+  });
+  const nothing = context ? nothingFound(context) : "来电时自动显示";
+  paintEmpty("no-cases", cases, nothing);
+  paintEmpty("no-contacts", contacts, nothing);
+}
+
+function nothingFound(context) {
+  if (context.is_complete) return "没有记录";
+  const askedUs = context.queued_us || context.started_us;
+  return nowUs() - askedUs < LOOK_UP_US ? "正在查询…" : "暂时查不到，请口头核实";
+}
+
+function factsOf(context) {
+  const facts = [];
+  const recent = (context.contacts ?? []).filter((c) => nowUs() - c.at_us < RECENT_US).length;
+  const open = (context.cases ?? []).filter((c) => c.state !== "closed").length;
+  if (context.is_withheld) facts.push({ text: "未显示号码", isWarning: false });
+  if (context.is_complete) facts.push({ text: recent ? `近30天第 ${recent + 1} 次来电` : "近30天首次来电", isWarning: false });
+  if (open) facts.push({ text: `${open} 件在办`, isWarning: true });
+  return facts;
+}
+
+function paintRow(node, atUs, words) {
+  setText(node.firstChild, dayAndMinute(atUs));
+  setText(node.lastChild, words.filter(Boolean).join(" · "));
+}
+
+function paintEmpty(id, items, message) {
+  byId(id).hidden = items.length > 0;
+  setText(byId(id), message);
+}

@@ -1,0 +1,93 @@
+// Owns the few ways in which our scripts touch the page. Text goes in as text: nothing from outside ever becomes markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// One shape per state, so that colour is never the only difference.
+const SHAPES = {
+  ready: ["circle", { cx: 6, cy: 6, r: 4.5, fill: "none", stroke: "currentColor", "stroke-width": 2 }],
+  ringing: ["path", { d: "M6 1l5.5 10H.5z", fill: "currentColor" }],
+  talking: ["circle", { cx: 6, cy: 6, r: 5, fill: "currentColor" }],
+  conference: ["path", { d: "M6 0l6 6-6 6-6-6z", fill: "currentColor" }],
+  held: ["path", { d: "M2 1h3v10H2zM7 1h3v10H7z", fill: "currentColor" }],
+  consulting: ["path", { d: "M6 0a6 6 0 0 0 0 12z", fill: "currentColor" }],
+  wrap_up: ["rect", { x: 1, y: 1, width: 10, height: 10, fill: "currentColor" }],
+  not_ready: ["path", { d: "M1 5h10v2H1z", fill: "currentColor" }],
+  signed_out: ["circle", { cx: 6, cy: 6, r: 2, fill: "currentColor" }],
+  phone_down: ["path", { d: "M2 2l8 8M10 2l-8 8", fill: "none", stroke: "currentColor", "stroke-width": 2 }],
+};
+
+const COLOURS = {
+  ready: "s-ready",
+  ringing: "s-ring",
+  talking: "s-talk",
+  conference: "s-talk",
+  held: "s-ring",
+  consulting: "s-talk",
+  wrap_up: "s-wrap",
+  not_ready: "s-away",
+  signed_out: "s-off",
+  phone_down: "s-alarm",
+};
+
+export const byId = (id) => document.getElementById(id);
+
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "class") node.className = value;
+    else if (name === "onclick") node.addEventListener("click", value);
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function setClass(node, name) {
+  if (node.className !== name) node.className = name;
+}
+
+// A badge of shape and word; `paintState` changes only what differs.
+export function stateBadge() {
+  const node = el("span", { class: "state" });
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", "0 0 12 12");
+  drawing.setAttribute("aria-hidden", "true");
+  node.append(drawing, el("span"));
+  return node;
+}
+
+export function paintState(node, name, text) {
+  if (node.dataset.shape !== name) {
+    node.dataset.shape = name;
+    node.classList.remove(...Object.values(COLOURS));
+    node.classList.add(COLOURS[name] ?? "s-away");
+    const [tag, attributes] = SHAPES[name] ?? SHAPES.signed_out;
+    const shape = document.createElementNS(SVG, tag);
+    for (const [key, value] of Object.entries(attributes)) shape.setAttribute(key, value);
+    node.firstChild.replaceChildren(shape);
+  }
+  setText(node.lastChild, text);
+}
+
+// Make `box` hold one child per item, in order. A child lives as long as its key: focus and clicks survive updates.
+export function keyed(box, items, keyOf, make, update) {
+  const old = new Map([...box.children].map((child) => [child.dataset.key, child]));
+  let place = box.firstElementChild;
+  for (const item of items) {
+    const key = String(keyOf(item));
+    let child = old.get(key);
+    if (child === undefined) {
+      child = make(item);
+      child.dataset.key = key;
+    }
+    old.delete(key);
+    update(child, item);
+    if (child === place) place = place.nextElementSibling;
+    else box.insertBefore(child, place);
+  }
+  for (const gone of old.values()) gone.remove();
+}

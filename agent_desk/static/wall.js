@@ -1,0 +1,181 @@
+// Owns the seat wall: one tile per seat, the queue's figures, alarms first. Paints five times a second, and only what changed.
+
+import { byId, el, keyed, paintState, setText, stateBadge } from "./dom.js";
+import { PushLink } from "./push.js";
+import { paintQueue, rates } from "./queue.js";
+import { dateTime, nowUs, since } from "./time.js";
+
+const LONG_CALL_US = 10 * 60 * 1e6;
+const TALKING = new Set(["talking", "held", "consulting", "conference"]);
+const LIVE = new Set(["calling", "ringing", "answered"]);
+const MOST_WAITING = 12;
+// Nobody reads faster, and a busy hall changes fifty times a second: a frame for each would cost a core.
+const PAINT_MS = 200;
+
+const config = JSON.parse(byId("desk").dataset.config);
+const seesCalls = byId("alarms") !== null;
+const tiles = new Map();
+const dirty = new Set();
+let isPending = false;
+
+const seats = () => [...link.seen.seats.values()].sort((a, b) => a.id.localeCompare(b.id));
+
+// What a supervisor must not miss about a seat; the gravest only.
+function alarmOf(seat) {
+  const conversation = link.seen.conversations.get(seat.conversation);
+  const emergency = (conversation?.attempts ?? []).find((a) => a.is_emergency && LIVE.has(a.state));
+  if (emergency) return { level: "is-alarm", word: `${emergency.number} ${config.words.attempt[emergency.state]}` };
+  if (TALKING.has(seat.state) && talkSince(seat, conversation) + LONG_CALL_US < nowUs()) {
+    return { level: "is-alarm", word: "超长通话" };
+  }
+  if (seat.state === "phone_down") return { level: "is-warned", word: "话机离线" };
+  return null;
+}
+
+// A three-way begins a new state; a long call is long from its first answer.
+const talkSince = (seat, conversation) => conversation?.answered_us || seat.since_us;
+
+function noteOf(seat) {
+  if (seat.reason) return seat.reason;
+  const conversation = link.seen.conversations.get(seat.conversation);
+  const third = (conversation?.participants ?? []).find((p) => p.role === "third_party");
+  return third?.label || link.seen.contexts.get(seat.conversation)?.masked || "";
+}
+
+function makeTile(seat) {
+  const node = el(
+    "div",
+    { class: "tile" },
+    el("span", { class: "top" }, el("b", {}, seat.id), el("span", { class: "who" })),
+    stateBadge(),
+    el("span", { class: "note small muted" }),
+    el("span", { class: "flag" }),
+  );
+  tiles.set(seat.id, node);
+  return node;
+}
+
+function paintTile(seat) {
+  const node = tiles.get(seat.id);
+  const [top, badge, note, flag] = node.children;
+  const alarm = alarmOf(seat);
+  const isOff = seat.state === "signed_out";
+  const name = `tile ${alarm?.level ?? ""} ${isOff ? "is-off" : ""}`;
+  if (node.className !== name) node.className = name;
+  setText(top.lastChild, isOff ? "—" : seat.agent_name || seat.agent || "");
+  setText(note, noteOf(seat));
+  flag.hidden = alarm === null;
+  setText(flag, alarm?.word ?? "");
+  paintTime(seat, badge);
+}
+
+function paintTime(seat, badge = tiles.get(seat.id).children[1]) {
+  const word = config.words.seat[seat.state];
+  paintState(badge, seat.state, seat.state === "signed_out" ? word : `${word} ${since(seat.since_us)}`);
+}
+
+function paint() {
+  isPending = false;
+  if (tiles.size !== link.seen.seats.size) {
+    tiles.clear();
+    keyed(byId("tiles"), seats(), (seat) => seat.id, makeTile, (node, seat) => tiles.set(seat.id, node));
+  }
+  for (const id of dirty) {
+    const seat = link.seen.seats.get(id);
+    if (seat) paintTile(seat);
+  }
+  dirty.clear();
+  paintFigures();
+  paintAside();
+}
+
+function paintFigures() {
+  const queue = link.seen.queues.get(config.queue) ?? {};
+  const { answered, offered, connected } = rates(queue);
+  paintQueue(queue);
+  setText(byId("q-connect"), connected);
+  setText(byId("q-connect-of"), `接通率 ${answered} / ${offered}`);
+  setText(byId("q-abandoned"), String(queue.abandoned ?? 0));
+  setText(byId("q-signed-in"), String(queue.signed_in ?? 0));
+  setText(byId("q-ready"), String(queue.ready ?? 0));
+  setText(byId("q-talking"), String(queue.talking ?? 0));
+  const count = (state) => seats().filter((seat) => seat.state === state).length;
+  keyed(byId("counts"), ["ringing", "held", "consulting", "conference", "wrap_up", "not_ready", "phone_down"], (s) => s,
+    (s) => el("span", {}, `${config.words.seat[s]} `, el("b")),
+    (node, s) => setText(node.lastChild, String(count(s))));
+}
+
+function paintAside() {
+  if (!seesCalls) return;
+  const alarms = seats().map((seat) => ({ seat, alarm: alarmOf(seat) })).filter(({ alarm }) => alarm);
+  alarms.sort((a, b) => a.alarm.level.localeCompare(b.alarm.level));
+  keyed(byId("alarms"), alarms, ({ seat }) => seat.id, makeLine, (node, { seat, alarm }) => {
+    node.className = `line ${alarm.level}`;
+    paintLine(node, `${seat.id} ${seat.agent_name ?? ""}`, alarm.word);
+  });
+  byId("no-alarms").hidden = alarms.length > 0;
+  setText(byId("alarm-count"), alarms.length ? String(alarms.length) : "");
+  const waiting = [...link.seen.conversations.values()].filter((c) => c.phase === "queued");
+  waiting.sort((a, b) => a.queued_us - b.queued_us);
+  keyed(byId("waiting"), waiting.slice(0, MOST_WAITING), (c) => c.id, makeLine, (node, c) => {
+    paintLine(node, link.seen.contexts.get(c.id)?.masked ?? "市民", since(c.queued_us));
+  });
+  byId("no-waiting").hidden = waiting.length > 0;
+}
+
+const makeLine = () => el("div", { class: "line" }, el("span", { class: "n" }), el("b"));
+
+function paintLine(node, name, value) {
+  setText(node.firstChild, name);
+  setText(node.lastChild, value);
+}
+
+function touch(push) {
+  if (push.type === "seat") dirty.add(push.seat.id);
+  else if (push.type === "snapshot") link.seen.seats.forEach((_, id) => dirty.add(id));
+  else {
+    const id = push.conversation?.id ?? push.context?.conversation ?? push.id;
+    link.seen.seats.forEach((seat) => id && seat.conversation === id && dirty.add(seat.id));
+  }
+  if (!isPending) {
+    isPending = true;
+    setTimeout(paint, PAINT_MS);
+  }
+}
+
+function paintBanner() {
+  let message = "";
+  if (!link.hasBeenUp) message = "正在连接…";
+  else if (!link.isUp) message = "与服务器的连接中断，正在重连…";
+  else if (!link.seen.linked) message = "与交换机的连接中断，所示状态可能已过时";
+  byId("banner").hidden = message === "";
+  byId("banner").classList.toggle("is-quiet", link.isUp);
+  setText(byId("banner"), message);
+  document.body.classList.toggle("is-lost", !link.isUp);
+}
+
+function tick() {
+  setText(byId("clock"), dateTime(nowUs()));
+  for (const seat of link.seen.seats.values()) {
+    if (!tiles.has(seat.id)) continue;
+    if (TALKING.has(seat.state)) paintTile(seat);
+    else if (seat.state !== "signed_out") paintTime(seat);
+  }
+  paintFigures();
+  paintAside();
+}
+
+const link = new PushLink(config, {
+  onPush: (push) => {
+    touch(push);
+    if (push.type === "snapshot" || push.type === "link") paintBanner();
+  },
+  onLink: paintBanner,
+});
+
+for (const [state, word] of Object.entries(config.words.seat)) {
+  const badge = stateBadge();
+  paintState(badge, state, word);
+  byId("legend").append(badge);
+}
+setInterval(tick, 1000);
