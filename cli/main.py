@@ -1,0 +1,222 @@
+"""Owns the command `hotline`: what people type, and how a mistake is told (one sentence, exit status 2)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import structlog
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from cli import doctor as doctor_of
+from cli import people as people_of
+from cli import status as status_of
+from cli.demo import demo as play
+from cli.rehearse import leftovers
+from cli.rehearse import rehearse as rehearse_on_stage
+from cli.run import run as run_hotline
+from hotline.errors import HotlineError
+from hotline.identity.people import NewPerson
+from hotline.identity.roles import Role
+from hotline.settings import Settings, check, load
+
+app = typer.Typer(
+    help="The 12345 hotline: calls, seats, screens.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+person = typer.Typer(help="The people who may log in.", no_args_is_help=True)
+app.add_typer(person, name="person")
+_WIDE = 160
+"""Columns of a table that goes to a file or a pipe, where nothing need be broken to fit a screen."""
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+
+_Result = TypeVar("_Result")
+_DEFAULT = Path("hotline.toml")
+
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings", help="settings file (TOML); default hotline.toml here, else the built-in ones"
+    ),
+]
+
+
+def settings_from(file: Path | None) -> tuple[Settings, Path]:
+    """The settings in force and the file that holds them; the built-in ones are written to
+    var/settings.json.
+    """
+    if file is None and _DEFAULT.exists():
+        file = _DEFAULT
+    if file is not None:
+        return load(file), file.resolve()
+    settings = Settings(state_dir=str(Path("var").resolve()))
+    check(settings)
+    built_in = settings.state / "settings.json"
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        built_in.write_bytes(msgspec.json.format(msgspec.json.encode(settings)))
+    except OSError as error:
+        raise HotlineError(f"cannot write {built_in}: {error.strerror}") from error
+    return settings, built_in
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    console.print(line, markup=False, soft_wrap=True)
+
+
+def live(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run to the end; Ctrl+C ends it in good order."""
+    return uvloop.run(work)
+
+
+def quiet_log() -> None:
+    """Commands talk to a person: only warnings of the parts they use, on standard error."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
+
+
+@app.command()
+def run(
+    settings: SettingsFile = None,
+    keep_switch: Annotated[
+        bool, typer.Option("--keep-switch", help="at the end leave Asterisk and its calls alone")
+    ] = False,
+) -> None:
+    """Start Asterisk, the CTI server, the IVR and the desk; Ctrl+C stops them all."""
+    live(run_hotline(*settings_from(settings), say, keep_switch=keep_switch))
+
+
+@app.command()
+def demo(
+    settings: SettingsFile = None,
+    calls: Annotated[int, typer.Option(min=0, help="end after so many calls; 0 plays until Ctrl+C")] = 0,
+    rate: Annotated[float, typer.Option(min=0.05, max=5, help="calls a second")] = 0.4,
+) -> None:
+    """A hotline with citizens, agents, departments and 110 on this machine, to watch and to sit down in."""
+    over = live(play(settings_from(settings)[0], calls=calls, rate=rate, say=say))
+    say(f"{over} calls were played")
+
+
+@app.command()
+def rehearse(
+    settings: SettingsFile = None,
+    calls: Annotated[int, typer.Option(min=1, max=9999)] = 100,
+    rate: Annotated[float, typer.Option(min=0.1, max=50, help="calls a second")] = 2.0,
+    seats: Annotated[int, typer.Option(min=1, max=57)] = 57,
+    json: Annotated[Path | None, typer.Option("--json", help="write the result there")] = None,
+) -> None:
+    """A full rehearsal: real calls with audio, checked by tone; exit status 0 only if everything was
+    right.
+    """
+    site = settings_from(settings)[0]
+    report = live(rehearse_on_stage(site, calls=calls, rate=rate, seats=seats, say=say))
+    table = Table("what", "how much", title="rehearsal")
+    for row in report.rows():
+        table.add_row(*row)
+    console.print(table)
+    if json is not None:
+        try:
+            json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        except OSError as error:
+            raise HotlineError(f"cannot write {json}: {error.strerror}") from error
+    if not report.is_right:
+        say(f"not everything was right; logs and recordings: {leftovers(site)}")
+        raise typer.Exit(1)
+    say("everything was right")
+
+
+@app.command()
+def status(
+    settings: SettingsFile = None,
+    json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """What runs and how the floor looks now; exit status 1 when a part is down."""
+    found = asyncio.run(status_of.look(settings_from(settings)[0]))
+    if json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
+    else:
+        for line in status_of.lines(found):
+            say(line)
+    if not found.is_up:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(settings: SettingsFile = None) -> None:
+    """Check what the hotline needs, and say how to mend what is missing; exit status 1 when something is."""
+    findings = asyncio.run(doctor_of.examine(settings_from(settings)[0]))
+    table = Table("", "what", "found", "how to mend it")
+    for finding in findings:
+        table.add_row("ok" if finding.is_well else "!!", finding.what, finding.found, finding.mend)
+    console.print(table)
+    if not all(finding.is_well for finding in findings):
+        raise typer.Exit(1)
+
+
+@person.command("add")
+def person_add(
+    number: Annotated[str, typer.Argument(help="four digits (工号)")],
+    name: str,
+    role: Annotated[Role, typer.Option("--role")],
+    settings: SettingsFile = None,
+) -> None:
+    """Add a person; the password is asked for, or read from standard input when that is no terminal."""
+    site = settings_from(settings)[0]
+    new = NewPerson(number=number, name=name, role=role)
+    asyncio.run(people_of.add(site, new, _password()))
+    say(f"{number} may log in as {role.value}")
+
+
+@person.command("list")
+def person_list(settings: SettingsFile = None) -> None:
+    """Everybody who was added: number, role, name."""
+    for known in asyncio.run(people_of.everybody(settings_from(settings)[0])):
+        state = "" if known.enabled else "   (kept out)"
+        say(f"{known.number}   {known.role.value:<10}   {known.name}{state}")
+
+
+@app.command()
+def phone(seat: str, settings: SettingsFile = None) -> None:
+    """What to enter into a seat's SIP phone; its password goes to a file that you alone may read."""
+    site = settings_from(settings)[0]
+    path = people_of.write_account(site, seat)
+    say(f"user       {seat}")
+    say(f"server     {site.switch.host}, UDP port {site.switch.sip_port}")
+    say(f"password   in {path}; delete the file when the phone has it")
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def main() -> None:
+    """The entry point of `hotline`."""
+    quiet_log()
+    try:
+        app()
+    except HotlineError as error:
+        console.file.flush()
+        sys.stderr.write(f"hotline: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Owns the invented inhabitants of a demo or a rehearsal: people, directory, a few old cases."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from casework.demo import seed_cases
+from hotline import clock, directory
+from hotline.db.engine import Database
+from hotline.identity.demo import demo_people
+from hotline.identity.people import seed_people
+from hotline.settings import Settings
+
+KNOWN_CITIZENS = 5
+"""Citizens of the demo who have called before."""
+
+
+def demo_number(n: int) -> str:
+    """The n-th invented citizen's number."""
+    return f"1380538{n:04d}"
+
+
+def demo_password(settings: Settings) -> str:
+    """One password for all invented people, made at first start and kept beside the database (mode 0600)."""
+    path: Path = settings.state / "demo-password"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(9))
+    return path.read_text()
+
+
+async def seed(settings: Settings) -> None:
+    """Put them into the database, as far as they are missing."""
+    database = await Database.open(settings.database)
+    try:
+        now_us = clock.now().utc_us
+        async with database.begin() as session:
+            await directory.save_units(session, directory.demo_directory())
+            await seed_people(session, demo_people(settings.seats.count), demo_password(settings), now_us)
+        citizens = tuple(f"+86{demo_number(n)}" for n in range(1, KNOWN_CITIZENS + 1))
+        await seed_cases(database, citizens, settings.node, now_us)
+    finally:
+        await database.close()
