@@ -1,0 +1,186 @@
+"""Hold, consult, merge, complete and transfer, told as sentences."""
+
+from __future__ import annotations
+
+from ctiserver.api.commands import (
+    Code,
+    Complete,
+    Consult,
+    EmergencyCall,
+    Hold,
+    Merge,
+    Refusal,
+    Requeue,
+    Retrieve,
+    SignIn,
+    Transfer,
+)
+from ctiserver.api.history import CallAnswered, CallEnded, SeatChanged
+from ctiserver.api.states import Action, AttemptState, LegState, Outcome, Phase, SeatState
+from ctiserver.model.effects import MoveToRoom, SendTo
+from tests.unit.test_floor import HOUSING, only, state_of, talking
+from tests.unit.world import World
+
+
+def ask(world: World, command: object) -> object:
+    return world.ask("8001", "1001", command)
+
+
+def consulting() -> tuple[World, str, str, str]:
+    world, citizen, leg = talking()
+    assert isinstance(ask(world, Consult(HOUSING)), dict)
+    third = f"tp-{citizen}-1"
+    world.third_answers(third)
+    return world, citizen, leg, third
+
+
+def rooms(world: World, *uids: str) -> list[str]:
+    return [world.legs[uid].room for uid in uids]
+
+
+def test_a_held_citizen_hears_music_and_comes_back() -> None:
+    world, citizen, leg = talking()
+    assert ask(world, Hold()) == {}
+    assert state_of(world) is SeatState.HELD
+    assert world.legs[citizen].channel.context == "held"
+    assert world.seen.conversations[f"n1-{citizen}"].phase is Phase.HELD
+    assert world.seen.conversations[f"n1-{citizen}"].participants[0].state is LegState.HELD
+    assert len([effect for effect in world.refs if isinstance(effect, MoveToRoom)]) == 1
+    assert isinstance(ask(world, Hold()), Refusal)
+    assert ask(world, Retrieve()) == {}
+    assert state_of(world) is SeatState.TALKING
+    assert rooms(world, citizen, leg) == [citizen, citizen]
+    assert ask(world, Retrieve()).code is Code.NOT_HELD
+    assert ask(world, Hold()) == {}
+    assert state_of(world) is SeatState.HELD
+    assert leg in world.legs, "the second hold, out of a room, ends nothing"
+
+
+def test_a_department_is_consulted_while_the_citizen_hears_music() -> None:
+    world, citizen, leg, third = consulting()
+    assert state_of(world) is SeatState.CONSULTING
+    assert rooms(world, leg, third) == [f"{citizen}.9"] * 2
+    actions = world.seen.seats["8001"].actions
+    assert {Action.RETRIEVE, Action.MERGE, Action.COMPLETE} <= set(actions)
+    assert Action.LEAVE not in actions
+    assert world.seen.conversations[f"n1-{citizen}"].attempts[0].state is AttemptState.ANSWERED
+
+
+def test_merged_all_three_talk_and_may_part_again() -> None:
+    world, citizen, leg, third = consulting()
+    assert ask(world, Merge()) == {}
+    assert state_of(world) is SeatState.CONFERENCE
+    assert rooms(world, citizen, leg, third) == [citizen] * 3
+    assert ask(world, Hold()) == {}
+    assert state_of(world) is SeatState.CONSULTING
+    assert rooms(world, citizen, leg, third) == ["", f"{citizen}.9", f"{citizen}.9"]
+
+
+def test_switching_to_the_citizen_parks_the_department_and_back() -> None:
+    world, _citizen, _leg, third = consulting()
+    assert ask(world, Retrieve()) == {}
+    assert state_of(world) is SeatState.TALKING
+    assert world.legs[third].channel.context == "held-third"
+    assert ask(world, Hold()) == {}
+    assert state_of(world) is SeatState.CONSULTING
+
+
+def test_a_completed_consultation_leaves_citizen_and_department_talking() -> None:
+    world, citizen, leg, third = consulting()
+    assert ask(world, Complete()) == {}
+    assert leg not in world.legs
+    assert rooms(world, citizen, third) == [citizen] * 2
+    assert state_of(world) is SeatState.WRAP_UP
+    world.feed(*world.hang_up(third))
+    assert [effect.context for effect in world.refs if isinstance(effect, SendTo)][-1] == "farewell"
+
+
+def test_a_busy_department_in_a_consultation_leaves_the_seat_with_a_held_citizen() -> None:
+    world, citizen, _ = talking()
+    ask(world, Consult(HOUSING))
+    world.feed(*world.hang_up(f"tp-{citizen}-1", 17))
+    assert state_of(world) is SeatState.HELD
+    assert ask(world, Merge()).code is Code.NOT_CONSULTING
+    assert ask(world, Retrieve()) == {}
+    assert state_of(world) is SeatState.TALKING
+
+
+def test_a_seat_that_vanishes_while_the_citizen_is_held_sends_them_back_to_the_queue() -> None:
+    world, citizen, leg, third = consulting()
+    world.feed(*world.hang_up(leg))
+    assert third not in world.legs
+    assert world.waiting == [citizen]
+    assert world.seen.conversations[f"n1-{citizen}"].phase is Phase.QUEUED
+
+
+def test_a_held_citizen_who_gives_up_leaves_nobody_behind() -> None:
+    world, citizen, _, _ = consulting()
+    world.feed(*world.hang_up(citizen))
+    assert world.legs == {}
+    assert state_of(world) is SeatState.WRAP_UP
+    (ended,) = only(world, CallEnded)
+    assert ended.outcome is Outcome.ANSWERED
+
+
+def test_a_blind_transfer_frees_the_seat_at_once_and_falls_back_to_the_queue() -> None:
+    world, citizen, leg = talking()
+    assert isinstance(ask(world, Transfer(HOUSING)), dict)
+    assert leg not in world.legs
+    assert state_of(world) is SeatState.WRAP_UP
+    third = f"tp-{citizen}-1"
+    assert world.legs[third].wanted == citizen
+    world.feed(*world.hang_up(third, 17))
+    assert world.waiting == [citizen]
+
+
+def test_a_citizen_sent_back_to_the_queue_is_answered_by_another_seat() -> None:
+    world, citizen, leg = talking()
+    world.ask("8002", "1002", SignIn(ready=True))
+    assert ask(world, Requeue()) == {}
+    assert leg not in world.legs
+    assert world.seen.queues["12345"].waiting == 1
+    world.answer(world.ring(citizen, "8002"))
+    assert [event.seat for event in only(world, CallAnswered)] == ["8001", "8002"]
+    assert world.pops[-1] == ("8002", f"n1-{citizen}")
+
+
+def test_110_can_be_called_with_the_citizen_on_hold() -> None:
+    world, citizen, leg, third = consulting()
+    assert isinstance(ask(world, EmergencyCall("110")), dict)
+    assert rooms(world, citizen, leg) == [citizen] * 2
+    assert world.legs[third].channel.context == "held-third"
+    assert world.legs[f"tp-{citizen}-2"].wanted == citizen
+
+
+def test_the_seats_day_tells_hold_and_consultation_apart() -> None:
+    world, _citizen, _, _ = consulting()
+    ask(world, Merge())
+    ask(world, Hold())
+    ask(world, Complete())
+    states = [event.state for event in only(world, SeatChanged)]
+    talk, consult, both = SeatState.TALKING, SeatState.CONSULTING, SeatState.CONFERENCE
+    assert [state for state in states if state in (talk, SeatState.HELD, consult, both)] == [
+        talk,
+        SeatState.HELD,
+        consult,
+        both,
+        consult,
+    ]
+
+
+def test_a_citizen_held_for_too_long_goes_back_to_the_queue_and_the_seat_is_let_go() -> None:
+    world, citizen, leg, third = consulting()
+    world.queue(citizen)
+    assert leg not in world.legs
+    assert third not in world.legs
+    assert state_of(world) is SeatState.WRAP_UP
+    assert world.seen.conversations[f"n1-{citizen}"].phase is Phase.QUEUED
+
+
+def test_a_retrieval_lets_go_of_a_department_that_still_rings() -> None:
+    world, citizen, _ = talking()
+    ask(world, Consult(HOUSING))
+    assert ask(world, Retrieve()) == {}
+    assert f"tp-{citizen}-1" not in world.legs
+    assert world.seen.conversations[f"n1-{citizen}"].attempts[0].state is AttemptState.WITHDRAWN
+    assert state_of(world) is SeatState.TALKING

@@ -1,0 +1,179 @@
+"""The database: opening, refusing, upgrading, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, func, make_url, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+import ctiserver.store.tables
+import hotline.directory
+import hotline.identity.tables
+from casework.store.tables import CaseMoveRow
+from hotline.db.base import Base
+from hotline.db.engine import Database, is_passing, make_engine, shown_url
+from hotline.db.migrate import upgrade
+from hotline.directory import UnitRow
+from hotline.errors import DatabaseUnavailable
+
+ROOMS = (CaseMoveRow, ctiserver.store.tables, hotline.directory, hotline.identity.tables)
+
+
+def differences(connection: Connection) -> list[object]:
+    options = {"compare_type": True, "compare_server_default": True}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
+
+
+def unit(number: int) -> UnitRow:
+    name = f"单位{number}"
+    return UnitRow(
+        id=f"u{number}", name=name, initials="dw", kind="city", numbers=[], office_hours="", position=0
+    )
+
+
+async def test_the_migrated_schema_is_what_the_tables_say(database: Database) -> None:
+    assert all(room.__name__ for room in ROOMS)
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_the_comparison_would_notice_a_missing_index(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("DROP INDEX ix_calls_started_us"))
+    async with database.engine.connect() as connection:
+        assert len(await connection.run_sync(differences)) == 1
+
+
+async def test_upgrading_twice_and_at_once_is_harmless(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'down' / 'hotline.db'}"
+    await asyncio.gather(upgrade(url), upgrade(url), upgrade(url))
+    await upgrade(url)
+    await (await Database.open(url)).close()
+
+
+async def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "hotline.db"
+    await upgrade(f"sqlite+aiosqlite:///{path}")
+    assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_path_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatabaseUnavailable, match="cannot make the database"):
+        await upgrade(f"sqlite+aiosqlite:///{tmp_path / 'file' / 'hotline.db'}")
+
+
+async def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with database.begin() as session:
+            session.add(unit(1))
+            await session.flush()
+            raise ZeroDivisionError
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(UnitRow)) == 0
+
+
+async def test_many_writers_at_once_all_get_their_turn(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.begin() as session:
+            count = await session.scalar(select(func.count()).select_from(UnitRow))
+            assert count is not None
+            session.add(unit(number))
+
+    await asyncio.gather(*(write(number) for number in range(20)))
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(UnitRow)) == 20
+
+
+async def test_a_writer_who_is_cancelled_holds_up_nobody(database: Database) -> None:
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    numbers = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 500000)"
+    slow = f"{numbers} SELECT max(x) FROM c UNION ALL SELECT 1" if is_sqlite else "SELECT pg_sleep(30)"
+    kept = []
+
+    async def write() -> None:
+        try:
+            async with database.begin() as session:
+                session.add(unit(1))
+                await session.flush()
+                await session.execute(text(slow))
+        except asyncio.CancelledError as error:
+            kept.append(error)  # and with it the frames, the cursor, the open statement
+
+    task = asyncio.create_task(write())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await task
+    assert kept
+    async with asyncio.timeout(3), database.begin() as session:
+        session.add(unit(2))
+    async with database.read() as session:
+        assert list(await session.scalars(select(UnitRow.id))) == ["u2"]
+
+
+async def test_foreign_keys_hold(database: Database) -> None:
+    with pytest.raises(SQLAlchemyError) as caught:
+        async with database.begin() as session:
+            session.add(CaseMoveRow(case_id="none", move="open", actor="", at_us=0, reason="", rule=""))
+    assert not is_passing(caught.value)
+
+
+async def test_an_empty_database_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    with pytest.raises(DatabaseUnavailable, match=r"there is no database .* yet; upgrade it first"):
+        await Database.open(f"sqlite+aiosqlite:///{path}")
+    assert not path.exists()
+    path.touch()
+    with pytest.raises(DatabaseUnavailable, match="has no schema yet, this version needs 0002; upgrade it"):
+        await Database.open(f"sqlite+aiosqlite:///{path}")
+
+
+async def test_another_versions_schema_is_refused(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnavailable, match="is at schema 9999, this version needs 0002"):
+        await database.check()
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hotline.db"
+    path.write_bytes(b"not a database at all " * 100)
+    with pytest.raises(DatabaseUnavailable, match="file is not a database"):
+        await Database.open(f"sqlite+aiosqlite:///{path}")
+    with pytest.raises(DatabaseUnavailable, match="file is not a database"):
+        await upgrade(f"sqlite+aiosqlite:///{path}")
+
+
+async def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match="there is no database"):
+        await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'none' / 'hotline.db'}")
+
+
+async def test_a_server_that_does_not_answer_is_refused_without_the_password() -> None:
+    url = "postgresql+asyncpg://hotline:geheim@127.0.0.1:1/hotline?password=geheim"
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await Database.open(url)
+    assert "postgresql+asyncpg://hotline:***@127.0.0.1:1/hotline: " in str(caught.value)
+    assert "geheim" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://x/y", "sqlite:///x.db", "postgresql://h/x"])
+def test_a_url_that_we_do_not_serve_is_refused(url: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="database_url"):
+        make_engine(url)
+
+
+def test_a_shown_url_has_no_query() -> None:
+    shown = shown_url(make_url("postgresql+asyncpg://u:p@h/d?password=p&sslkey=k"))
+    assert shown == "postgresql+asyncpg://u:***@h/d"
+
+
+def test_what_passes_and_what_does_not() -> None:
+    assert is_passing(OSError()) and is_passing(TimeoutError())
+    assert not is_passing(ValueError())

@@ -1,0 +1,328 @@
+"""No sequence of events makes an impossible floor; what clients fold and what a resync builds are the
+same floor.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ctiserver.api.commands import (
+    Complete,
+    Consult,
+    Drop,
+    EmergencyCall,
+    HangUp,
+    Hold,
+    Leave,
+    Merge,
+    NotReady,
+    Ready,
+    Requeue,
+    Retrieve,
+    SignIn,
+    SignOut,
+    ThreeWay,
+    Transfer,
+    Withdraw,
+    WrapUp,
+)
+from ctiserver.api.history import CallEnded, CallStarted
+from ctiserver.api.pushes import Snapshot
+from ctiserver.api.states import Role, SeatState
+from ctiserver.model.events import LinkLost, Resynced
+from ctiserver.model.floor import Floor
+from ctiserver.model.memory import remember
+from tests.unit.world import RULES, Leg, World
+
+SEATS = st.sampled_from(RULES.seats)
+AGENTS = st.sampled_from(sorted(RULES.names))
+SHIFT = -1_600_000_000_000_000
+COMMANDS = st.one_of(
+    st.builds(SignIn, ready=st.booleans()),
+    st.just(SignOut()),
+    st.just(Ready()),
+    st.builds(NotReady, reason=st.sampled_from(RULES.reasons)),
+    st.just(WrapUp()),
+    st.builds(ThreeWay, number=st.sampled_from([*RULES.directory, "999"])),
+    st.builds(EmergencyCall, number=st.sampled_from(RULES.emergency)),
+    st.just(HangUp()),
+    st.just(Leave()),
+    st.builds(Withdraw, n=st.integers(0, 3)),
+)
+
+
+def timeless(snapshot: Snapshot) -> Snapshot:
+    """Without what a look at the switch cannot tell: times, contexts, closed attempts and their labels."""
+    bare = [
+        msgspec.structs.replace(
+            view,
+            started_us=0,
+            queued_us=0,
+            answered_us=0,
+            attempts=(),
+            participants=tuple(
+                msgspec.structs.replace(part, since_us=0, label="") for part in view.participants
+            ),
+        )
+        for view in sorted(snapshot.conversations, key=lambda view: view.id)
+    ]
+    seats = [msgspec.structs.replace(seat, since_us=0, actions=()) for seat in snapshot.seats]
+    return Snapshot(seats=tuple(seats), conversations=tuple(bare), linked=snapshot.linked)
+
+
+class FloorMachine(RuleBasedStateMachine):
+    """Citizens, seats and third parties do what they like, in any order."""
+
+    @initialize(ready=st.booleans())
+    def start(self, ready: bool) -> None:
+        self.world = World()
+        self.world.ask("8001", "1001", SignIn(ready=True))
+        self.world.ask("8002", "1002", SignIn(ready=ready))
+
+    def pick(self, uids: list[str], data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(uids)))
+
+    def fresh_citizens(self) -> list[str]:
+        legs, waiting = self.world.legs, self.world.waiting
+        return [
+            uid
+            for uid in self.world.citizens()
+            if uid not in waiting and not legs[uid].bridge and not legs[uid].room
+        ]
+
+    def unrung(self) -> list[str]:
+        rung = {leg.citizen for leg in self.world.legs.values() if leg.citizen}
+        return [uid for uid in self.world.waiting if uid not in rung]
+
+    def ringing(self) -> list[str]:
+        legs = self.world.legs
+        return [uid for uid in self.world.seat_legs() if not legs[uid].bridge and not legs[uid].channel.is_up]
+
+    def calling(self) -> list[str]:
+        return [uid for uid in self.world.thirds() if not self.world.legs[uid].room]
+
+    def talking(self) -> list[str]:
+        return [leg.seat for leg in self.world.legs.values() if leg.seat and (leg.bridge or leg.room)]
+
+    @rule(seat=SEATS, agent=AGENTS, command=COMMANDS)
+    def anyone_asks_anything(self, seat: str, agent: str, command: object) -> None:
+        self.world.ask(seat, agent, command)
+
+    @rule(seat=SEATS, data=st.data())
+    def the_agent_asks(self, seat: str, data: st.DataObject) -> None:
+        agent = self.world.seen.seats[seat].agent or "1001"
+        self.world.ask(seat, agent, data.draw(COMMANDS))
+
+    @precondition(lambda self: self.talking())
+    @rule(data=st.data())
+    def a_talking_seat_asks_for_a_third_party(self, data: st.DataObject) -> None:
+        seat = self.pick(self.talking(), data)
+        number = data.draw(st.sampled_from([*RULES.directory]))
+        self.world.ask(seat, self.world.seen.seats[seat].agent, ThreeWay(number))
+
+    @precondition(lambda self: self.talking())
+    @rule(data=st.data())
+    def a_talking_seat_moves_people(self, data: st.DataObject) -> None:
+        seat = self.pick(self.talking(), data)
+        number = data.draw(st.sampled_from([*RULES.directory]))
+        command = data.draw(
+            st.sampled_from(
+                [Hold(), Retrieve(), Consult(number), Merge(), Complete(), Transfer(number), Requeue()]
+            )
+        )
+        self.world.ask(seat, self.world.seen.seats[seat].agent, command)
+
+    @precondition(lambda self: self.talking() and self.world.thirds())
+    @rule(data=st.data())
+    def a_talking_seat_drops_or_leaves(self, data: st.DataObject) -> None:
+        seat = self.pick(self.talking(), data)
+        drops = [Drop(uid) for uid in sorted(self.world.thirds())]
+        command = data.draw(st.sampled_from([*drops, Leave(), Withdraw(1), HangUp()]))
+        self.world.ask(seat, self.world.seen.seats[seat].agent, command)
+
+    @precondition(lambda self: len(self.world.legs) < 8)
+    @rule(queues=st.booleans())
+    def citizen_calls(self, queues: bool) -> None:
+        uid = self.world.call()
+        if queues:
+            self.world.queue(uid)
+
+    @precondition(lambda self: self.fresh_citizens())
+    @rule(data=st.data())
+    def citizen_joins_the_queue(self, data: st.DataObject) -> None:
+        self.world.queue(self.pick(self.fresh_citizens(), data))
+
+    @precondition(lambda self: self.unrung() and self.world.free_seats())
+    @rule(data=st.data(), answers=st.booleans())
+    def a_seat_rings(self, data: st.DataObject, answers: bool) -> None:
+        leg = self.world.ring(self.pick(self.unrung(), data), self.pick(self.world.free_seats(), data))
+        if answers:
+            self.world.answer(leg)
+
+    @precondition(lambda self: self.ringing())
+    @rule(data=st.data(), answers=st.booleans())
+    def a_seat_answers_or_misses(self, data: st.DataObject, answers: bool) -> None:
+        leg = self.pick(self.ringing(), data)
+        (self.world.answer if answers else self.world.miss)(leg)
+
+    @precondition(lambda self: self.world.legs)
+    @rule(data=st.data(), cause=st.sampled_from([16, 17, 19, 21, 34]))
+    def anybody_hangs_up(self, data: st.DataObject, cause: int) -> None:
+        uid = self.pick(list(self.world.legs), data)
+        if uid in self.ringing():
+            self.world.miss(uid)
+        else:
+            self.world.feed(*self.world.hang_up(uid, cause))
+
+    @precondition(lambda self: self.calling())
+    @rule(data=st.data(), answers=st.booleans())
+    def a_third_party_reacts(self, data: st.DataObject, answers: bool) -> None:
+        uid = self.pick(self.calling(), data)
+        (self.world.third_answers if answers else self.world.third_rings)(uid)
+
+    @rule(seat=SEATS, is_up=st.booleans())
+    def a_phone_is_plugged(self, seat: str, is_up: bool) -> None:
+        self.world.feed(self.world.phone(seat, is_up))
+
+    @precondition(lambda self: self.world.timers)
+    @rule(data=st.data())
+    def a_timer_fires(self, data: st.DataObject) -> None:
+        self.world.fire(self.pick(list(self.world.timers), data))
+
+    @precondition(lambda self: self.world.legs)
+    @rule(data=st.data())
+    def a_flood_comes_in_one_read(self, data: st.DataObject) -> None:
+        self.world.is_flooded = True
+        self.citizen_calls(True)
+        self.anybody_hangs_up(data, 16)
+        self.world.is_flooded = False
+        self.world.settle()
+
+    @rule(seconds=st.floats(0.1, 100))
+    def time_passes(self, seconds: float) -> None:
+        self.world.pass_time(seconds)
+
+    @rule()
+    def the_link_is_lost_and_found(self) -> None:
+        self.world.feed(LinkLost())
+        self.world.feed(Resynced(self.world.snapshot()))
+
+    @rule()
+    def the_server_restarts(self) -> None:
+        memory = remember(self.world.history, SHIFT)
+        self.world.floor = Floor(RULES, memory)
+        self.world.timers.clear()
+        self.world.seen.apply(self.world.floor.snapshot())
+        self.world.feed(Resynced(self.world.snapshot()))
+
+    @invariant()
+    def what_clients_folded_is_the_floor(self) -> None:
+        fresh = self.world.floor.snapshot()
+        seen = self.world.seen
+        assert seen.seats == {seat.id: seat for seat in fresh.seats}
+        assert seen.queues == {queue.name: queue for queue in fresh.queues}
+        assert seen.conversations == {view.id: view for view in fresh.conversations}
+        assert set(seen.contexts) >= {context.conversation for context in fresh.contexts}
+        assert seen.linked == fresh.linked
+
+    @invariant()
+    def every_citizen_has_one_conversation_and_nobody_else_has(self) -> None:
+        world = self.world
+        assert set(world.seen.conversations) == {f"n1-{uid}" for uid in world.citizens()}
+        for view in world.seen.conversations.values():
+            uid = view.id.removeprefix("n1-")
+            mine = {
+                leg_uid
+                for leg_uid, leg in world.legs.items()
+                if leg_uid == uid or leg.citizen == uid or leg_uid.startswith(f"tp-{uid}-")
+            }
+            assert {part.leg for part in view.participants} == mine
+            assert sum(part.role is Role.CITIZEN for part in view.participants) == 1
+            assert len({attempt.n for attempt in view.attempts}) == len(view.attempts)
+            assert sum(attempt.state.is_open for attempt in view.attempts) <= 1
+
+    @invariant()
+    def seats_show_what_the_switch_does(self) -> None:
+        world = self.world
+        for seat in world.seen.seats.values():
+            legs = [leg for leg in world.legs.values() if leg.seat == seat.id]
+            member = world.members.get(seat.id)
+            assert bool(seat.agent) == (member is not None)
+            if member is None:
+                assert seat.state is SeatState.SIGNED_OUT
+                continue
+            assert member.agent == seat.agent
+            talks = any(leg.bridge or leg.room for leg in legs)
+            in_call = (SeatState.TALKING, SeatState.CONFERENCE, SeatState.HELD, SeatState.CONSULTING)
+            assert talks == (seat.state in in_call)
+            if talks:
+                self.hears_what_it_shows(seat.state, legs[0])
+            assert (seat.state is SeatState.RINGING) == (bool(legs) and not talks)
+            if seat.state is SeatState.READY:
+                assert not member.is_paused
+            if seat.state in (SeatState.NOT_READY, SeatState.WRAP_UP):
+                assert member.is_paused
+            assert (f"wrap_up:{seat.id}" in world.timers) <= member.is_paused
+            if seat.state is SeatState.WRAP_UP:
+                assert f"wrap_up:{seat.id}" in world.timers
+
+    def hears_what_it_shows(self, state: SeatState, leg: Leg) -> None:
+        world = self.world
+        citizen = world.legs[leg.citizen]
+        thirds = [
+            uid
+            for uid in world.thirds()
+            if uid.startswith(f"tp-{leg.citizen}-") and world.legs[uid].room == leg.room != ""
+        ]
+        together = bool(
+            (leg.bridge and leg.bridge == citizen.bridge) or (leg.room and leg.room == citizen.room)
+        )
+        assert together == (state in (SeatState.TALKING, SeatState.CONFERENCE))
+        assert bool(thirds) == (state in (SeatState.CONSULTING, SeatState.CONFERENCE))
+
+    @invariant()
+    def nobody_is_alone_for_good(self) -> None:
+        world = self.world
+        for uid in world.citizens():
+            leg = world.legs[uid]
+            calling = any(t.startswith(f"tp-{uid}-") and not world.legs[t].room for t in world.thirds())
+            seats = [other for other in world.legs.values() if other.citizen == uid]
+            if leg.channel.context == "held":
+                assert seats or calling
+            if leg.room:
+                assert (
+                    seats or calling or any(o.room == leg.room and o is not leg for o in world.legs.values())
+                )
+
+    @invariant()
+    def a_look_at_the_switch_builds_the_same_floor(self) -> None:
+        world = self.world
+        fresh = Floor(RULES)
+        fresh.step(Resynced(world.snapshot()), world.now())
+        fresh.settle(world.now())
+        assert timeless(fresh.snapshot()) == timeless(world.floor.snapshot())
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        while world.legs:
+            world.feed(*world.hang_up(sorted(world.legs)[0]))
+        assert world.seen.conversations == {}
+        assert world.seen.queues["12345"].waiting == 0
+        started = [event.conversation for event in world.history if isinstance(event, CallStarted)]
+        ended = [event.conversation for event in world.history if isinstance(event, CallEnded)]
+        assert sorted(started) == sorted(ended)
+        assert len(set(ended)) == len(ended)
+
+
+FloorMachine.TestCase.settings = settings(
+    max_examples=120,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestFloor = FloorMachine.TestCase

@@ -1,0 +1,125 @@
+"""Owns the tests of a hotline's settings: what a file may say, and the one sentence when it may not."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hotline.errors import BadSettings
+from hotline.settings import SeatSettings, Settings, check, load
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "hotline.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_an_empty_file_gives_the_defaults_of_tai_an(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, ""))
+    assert (settings.city, settings.area_code) == ("泰安", "0538")
+    assert len(settings.seat_ids) == 57
+    assert (settings.seat_ids[0], settings.seat_ids[-1]) == ("8001", "8057")
+
+
+def test_the_defaults_themselves_pass_the_check() -> None:
+    check(Settings())
+
+
+def test_everything_listens_on_loopback_unless_told_otherwise() -> None:
+    settings = Settings()
+    hosts = {settings.switch.host, settings.cti.host, settings.ivr.host, settings.desk.host}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_the_state_directory_lies_beside_the_settings_file(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, 'state_dir = "data"'))
+    assert settings.state == (tmp_path / "data").resolve()
+    assert settings.database == f"sqlite+aiosqlite:///{tmp_path.resolve() / 'data' / 'hotline.db'}"
+
+
+def test_an_absolute_state_directory_is_taken_as_it_is(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    assert load(write(tmp_path, f'state_dir = "{elsewhere}"')).state == elsewhere.resolve()
+
+
+def test_a_database_url_in_the_file_wins_over_sqlite(tmp_path: Path) -> None:
+    url = "postgresql+asyncpg://hotline@db/hotline"
+    assert load(write(tmp_path, f'database_url = "{url}"')).database == url
+
+
+def test_a_section_changes_only_what_it_names(tmp_path: Path) -> None:
+    text = 'city = "济南"\n[seats]\ncount = 3\n[[trunks]]\nname = "city"\nhost = "10.0.0.7"'
+    loaded = load(write(tmp_path, text))
+    assert loaded.seat_ids == ("8001", "8002", "8003")
+    assert [(trunk.name, trunk.host, trunk.port) for trunk in loaded.trunks] == [("city", "10.0.0.7", 5060)]
+    assert (
+        msgspec.structs.replace(
+            loaded, city="泰安", seats=SeatSettings(), trunks=Settings().trunks, state_dir="var"
+        )
+        == Settings()
+    )
+
+
+def test_chinese_text_survives_the_file(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, 'city = "临沂"\nnot_ready_reasons = ["小休", "外出"]'))
+    assert settings.city == "临沂"
+    assert settings.not_ready_reasons == ("小休", "外出")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("citty = 'x'", "citty"),
+        ("[queue]\nring = 3", "ring"),
+        ("city = 7", "$.city"),
+        ("city = 'x", "hotline.toml"),
+        ("node = 'N1'", "node:"),
+        ("node = 'n1; drop'", "node:"),
+        ("trunks = []", "at least one trunk"),
+        ("[[trunks]]\nname = 'city'\nhost = 'a b'", "not an address"),
+        ("[[trunks]]\nname = 'city'\nhost = \"x\\nallow=all\"", "not an address"),
+        ("[[trunks]]\nname = '[city]'\nhost = '127.0.0.2'", "name '[city]'"),
+        ("[[trunks]]\nname='city'\nhost='a'\n[[trunks]]\nname='city'\nhost='b'", "two trunks have one name"),
+        ("outbound_trunk = 'moon'", "no trunk named 'moon'"),
+        ("emergency_numbers = ['110&119']", "'110&119' is not a number"),
+        ("[queue]\nnumber = '12'", "'12' is not a number"),
+        ("[queue]\nnumber = '8001'", "seat's number too"),
+        ("[queue]\nring_s = 0", "at least 1 second"),
+        ("[queue]\nservice_level_s = -1", "at least 1 second"),
+        ("[seats]\ncount = 0", "count is 1 to 2000"),
+        ("[seats]\ncount = 2001", "count is 1 to 2000"),
+        ("[seats]\nfirst = 99", "first 100 to 99999"),
+        ("[switch]\nrtp_first = 12000", "rtp_first must be below"),
+        ("[switch]\nrtp_last = 65536", "rtp_first must be below"),
+        ("[switch]\nrtp_first = 80", "rtp_first must be below"),
+        ("[desk]\nport = 0", "desk.port: 0"),
+        ("[desk]\nport = 70000", "desk.port: 70000"),
+        ("[desk]\nport = 8765", "both want port 8765"),
+        ("[cti]\nmetrics_port = 8080", "both want port 8080"),
+        ("[cti]\nmetrics_port = -1", "cti.metrics_port: -1"),
+        ("not_ready_reasons = ['']", "not_ready_reasons"),
+        ("not_ready_reasons = ['a;b']", "not_ready_reasons"),
+        ("not_ready_reasons = ['a|b']", "not_ready_reasons"),
+        ('not_ready_reasons = ["a\\nb"]', "not_ready_reasons"),
+        ("not_ready_reasons = ['一二三四五六七八九十一二三四五六七八九十一']", "not_ready_reasons"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_in_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load(write(tmp_path, text))
+    message = str(refused.value)
+    assert says in message
+    assert "\n" not in message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match=r"cannot read settings file .*nowhere\.toml"):
+        load(tmp_path / "nowhere.toml")
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hotline.toml"
+    path.write_bytes("city = '泰安'".encode("gb18030"))
+    with pytest.raises(BadSettings, match=r"hotline\.toml"):
+        load(path)

@@ -1,0 +1,358 @@
+"""Owns a small world that behaves as Asterisk does towards the model: it does effects and tells events and
+snapshots.
+
+It stands in for nothing in the running system; integration tests use the real switch. Here it makes
+thousands of odd
+histories a second possible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ctiserver.api.commands import Actor
+from ctiserver.api.history import History
+from ctiserver.api.pushes import Seen
+from ctiserver.model.effects import (
+    AddMember,
+    CallThirdParty,
+    Effect,
+    HangUpChannel,
+    MoveToRoom,
+    PauseMember,
+    Record,
+    RemoveMember,
+    SendTo,
+    StartTimer,
+    StopTimer,
+    Tell,
+)
+from ctiserver.model.events import (
+    BridgeEntered,
+    BridgeLeft,
+    CallerLeftQueue,
+    CallerQueued,
+    Channel,
+    ChannelChanged,
+    ChannelCreated,
+    ChannelHungUp,
+    Event,
+    Member,
+    MemberAdded,
+    MemberPaused,
+    MemberRemoved,
+    PhoneChanged,
+    Resynced,
+    RoomJoined,
+    RoomLeft,
+    SeatNotAnswered,
+    SeatRung,
+    SwitchSnapshot,
+    TimerFired,
+)
+from ctiserver.model.floor import Floor
+from ctiserver.model.state import Rules
+from hotline.moment import Moment
+
+QUEUE = "12345"
+RULES = Rules(
+    node="n1",
+    seats=("8001", "8002", "8003"),
+    trunks=("city",),
+    queue=QUEUE,
+    reasons=("小休", "用餐"),
+    emergency=("110", "119", "120", "122"),
+    wrap_up_ms=60_000,
+    short_abandon_ms=5_000,
+    service_level_ms=15_000,
+    directory={"05386991001": "市住建局", "05386991002": "市城管局"},
+    names={"1001": "甲", "1002": "乙", "1003": "丙"},
+)
+
+
+@dataclass
+class Leg:
+    """A channel in the world."""
+
+    channel: Channel
+    seat: str = ""
+    citizen: str = ""
+    bridge: str = ""
+    room: str = ""
+    wanted: str = ""
+    """the room that a called third party will enter"""
+
+
+@dataclass
+class World:
+    """The switch, and the floor that watches it."""
+
+    rules: Rules = RULES
+    utc_us: int = 1_700_000_000_000_000
+    count: int = 0
+    legs: dict[str, Leg] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+    waiting: list[str] = field(default_factory=list)
+    phones: set[str] = field(default_factory=set)
+    timers: set[str] = field(default_factory=set)
+    history: list[History] = field(default_factory=list)
+    seen: Seen = field(default_factory=Seen)
+    pops: list[tuple[str, str]] = field(default_factory=list)
+    refs: list[Effect] = field(default_factory=list)
+    trunk_is_down: bool = False
+    is_flooded: bool = False
+    """Events come so fast that nothing is shown in between."""
+
+    def __post_init__(self) -> None:
+        self.floor = Floor(self.rules)
+        self.seen.apply(self.floor.snapshot())
+        self.feed(Resynced(self.snapshot()))
+        self.feed(*[self.phone(seat, True) for seat in self.rules.seats])
+
+    def now(self) -> Moment:
+        self.utc_us += 1_000
+        return Moment(self.utc_us, self.utc_us - 1_600_000_000_000_000)
+
+    def pass_time(self, seconds: float) -> None:
+        self.utc_us += int(seconds * 1_000_000)
+
+    def feed(self, *events: Event) -> None:
+        for event in events:
+            self.take(self.floor.step(event, self.now()))
+        if not self.is_flooded:
+            self.settle()
+
+    def settle(self) -> None:
+        self.take(self.floor.settle(self.now()))
+
+    def ask(self, seat: str, agent: str, command: object) -> object:
+        actor = Actor(person=agent, name=self.rules.names.get(agent, ""), role="agent", seat=seat)
+        answer, effects = self.floor.command(actor, command, self.now())  # type: ignore[arg-type]
+        self.take(effects)
+        self.settle()
+        return answer
+
+    def take(self, effects: list[Effect]) -> None:
+        follow: list[Event] = []
+        for effect in effects:
+            match effect:
+                case Tell(push):
+                    self.seen.apply(push)
+                    if type(push).__name__ == "Pop":
+                        self.pops.append((push.seat, push.context.conversation))  # type: ignore[union-attr]
+                case Record(event):
+                    self.history.append(event)
+                case StartTimer(key):
+                    self.timers.add(key)
+                case StopTimer(key):
+                    self.timers.discard(key)
+                case _:
+                    self.refs.append(effect)
+                    follow += self.do(effect)
+        if follow:
+            self.feed(*follow)
+
+    def do(self, effect: Effect) -> list[Event]:
+        match effect:
+            case AddMember(_, queue, seat, agent, is_paused, reason):
+                if seat in self.members:
+                    return []
+                self.members[seat] = Member(queue, seat, agent, is_paused, reason)
+                return [MemberAdded(queue, seat, agent, is_paused, reason)]
+            case RemoveMember(_, queue, seat):
+                return [MemberRemoved(queue, seat)] if self.members.pop(seat, None) else []
+            case PauseMember(_, queue, seat, is_paused, reason):
+                old = self.members.get(seat)
+                if old is None or (old.is_paused, old.reason) == (is_paused, reason):
+                    return []
+                self.members[seat] = Member(queue, seat, old.agent, is_paused, reason)
+                return [MemberPaused(queue, seat, is_paused, reason)]
+            case MoveToRoom(_, citizen, seat, room, holds):
+                both = (self.named(citizen), self.named(seat))
+                if both[0] is None or both[1] is None:
+                    return []
+                place = ("held", holds) if holds else ("room-citizen", room)
+                return [
+                    *self.send(both[0], *place, alone=False),
+                    *self.send(both[1], "room-seat", room, alone=False),
+                ]
+            case CallThirdParty(_, uid, _, room, _) if not self.trunk_is_down:
+                channel = Channel(
+                    uid, f"PJSIP/city-{self.fresh():08x}", uid, False, False, "", "", "room-third", ""
+                )
+                self.legs[uid] = Leg(channel, wanted=room)
+                return [ChannelCreated(channel)]
+            case SendTo(_, channel, context, exten):
+                leg = self.named(channel)
+                return self.send(leg, context, exten) if leg is not None else []
+            case HangUpChannel(_, channel):
+                leg = self.named(channel)
+                return self.hang_up(leg.channel.uid) if leg is not None else []
+        return []
+
+    def fresh(self) -> int:
+        self.count += 1
+        return self.count
+
+    def named(self, name: str) -> Leg | None:
+        return next((leg for leg in self.legs.values() if leg.channel.name == name), None)
+
+    def change(self, uid: str, *, is_up: bool = False, is_ringing: bool = False) -> Channel:
+        leg = self.legs[uid]
+        old = leg.channel
+        leg.channel = Channel(
+            old.uid,
+            old.name,
+            old.linkedid,
+            is_up,
+            is_ringing,
+            old.number,
+            old.caller_name,
+            old.context,
+            old.exten,
+        )
+        return leg.channel
+
+    def phone(self, seat: str, is_up: bool) -> Event:
+        (self.phones.add if is_up else self.phones.discard)(seat)
+        return PhoneChanged(seat, is_up)
+
+    def citizens(self) -> list[str]:
+        return [
+            uid for uid, leg in self.legs.items() if leg.channel.linkedid == uid and not uid.startswith("tp-")
+        ]
+
+    def thirds(self) -> list[str]:
+        return [uid for uid in self.legs if uid.startswith("tp-")]
+
+    def seat_legs(self) -> list[str]:
+        return [uid for uid, leg in self.legs.items() if leg.seat]
+
+    def free_seats(self) -> list[str]:
+        busy = {leg.seat for leg in self.legs.values()}
+        return [s for s, m in self.members.items() if not m.is_paused and s not in busy and s in self.phones]
+
+    def call(self, number: str = "13805381234", name: str = "") -> str:
+        n = self.fresh()
+        uid = f"1700000000.{n}"
+        channel = Channel(uid, f"PJSIP/city-{n:08x}", uid, False, False, number, name, "from-pstn", QUEUE)
+        self.legs[uid] = Leg(channel)
+        self.feed(ChannelCreated(channel), ChannelChanged(self.change(uid, is_up=True)))
+        return uid
+
+    def queue(self, uid: str) -> None:
+        leg = self.legs[uid]
+        leg.channel = msgspec.structs.replace(leg.channel, context="queue")
+        self.waiting.append(uid)
+        self.feed(CallerQueued(leg.channel, QUEUE))
+
+    def ring(self, uid: str, seat: str) -> str:
+        n = self.fresh()
+        leg_uid = f"1700000000.{n}"
+        channel = Channel(leg_uid, f"PJSIP/{seat}-{n:08x}", uid, False, False, "", "", "from-seat", "")
+        self.legs[leg_uid] = Leg(channel, seat=seat, citizen=uid)
+        self.feed(ChannelCreated(channel), SeatRung(self.legs[uid].channel, channel, seat))
+        if leg_uid in self.legs:
+            self.feed(ChannelChanged(self.change(leg_uid, is_ringing=True)))
+        return leg_uid
+
+    def answer(self, leg_uid: str) -> None:
+        leg = self.legs[leg_uid]
+        citizen = self.legs[leg.citizen]
+        bridge = f"b{self.fresh()}"
+        self.waiting.remove(citizen.channel.uid)
+        leg.bridge = citizen.bridge = bridge
+        self.feed(
+            ChannelChanged(self.change(leg_uid, is_up=True)),
+            CallerLeftQueue(citizen.channel, QUEUE),
+            BridgeEntered(leg.channel, bridge),
+            BridgeEntered(citizen.channel, bridge),
+        )
+
+    def miss(self, leg_uid: str) -> None:
+        leg = self.legs.pop(leg_uid)
+        self.feed(ChannelHungUp(leg.channel, 0), SeatNotAnswered(self.legs[leg.citizen].channel, leg.seat))
+
+    def send(self, leg: Leg, context: str, exten: str, *, alone: bool = True) -> list[Event]:
+        """Redirect: leave where one is and go there. A citizen alone takes bridge or room along."""
+        events: list[Event] = []
+        bridge, room, uid = leg.bridge, leg.room, leg.channel.uid
+        leg.bridge = leg.room = ""
+        leg.channel = msgspec.structs.replace(
+            leg.channel, context="queue" if context == "requeue" else context
+        )
+        if bridge:
+            events.append(BridgeLeft(leg.channel, bridge))
+        if room:
+            events.append(RoomLeft(leg.channel, room))
+        if uid in self.waiting:
+            self.waiting.remove(uid)
+            events.append(CallerLeftQueue(leg.channel, QUEUE))
+        for other_uid, other in list(self.legs.items()):
+            if (
+                alone
+                and other is not leg
+                and ((bridge and other.bridge == bridge) or (room == uid == other.room))
+            ):
+                events += self.hang_up(other_uid)
+        if context == "farewell":
+            return [*events, *self.hang_up(uid)]
+        if context.startswith("room-"):
+            leg.room = exten
+            return [*events, RoomJoined(leg.channel, exten)]
+        if context.startswith("held"):
+            return [*events, ChannelChanged(leg.channel)]
+        self.waiting.append(uid)
+        return [*events, CallerQueued(leg.channel, QUEUE)]
+
+    def third_rings(self, uid: str) -> None:
+        self.feed(ChannelChanged(self.change(uid, is_ringing=True)))
+
+    def third_answers(self, uid: str) -> None:
+        channel = self.change(uid, is_up=True)
+        room = self.legs[uid].room = self.legs[uid].wanted
+        self.feed(ChannelChanged(channel), RoomJoined(channel, room))
+
+    def hang_up(self, uid: str, cause: int = 16) -> list[Event]:
+        """What Asterisk tells when a channel ends; the citizen's end takes bridge and room along."""
+        leg = self.legs.pop(uid, None)
+        if leg is None:
+            return []
+        events: list[Event] = []
+        if uid in self.waiting:
+            self.waiting.remove(uid)
+            events.append(CallerLeftQueue(leg.channel, QUEUE))
+        if leg.bridge:
+            events.append(BridgeLeft(leg.channel, leg.bridge))
+        if leg.room:
+            events.append(RoomLeft(leg.channel, leg.room))
+        events.append(ChannelHungUp(leg.channel, cause))
+        for other_uid, other in list(self.legs.items()):
+            ends = other.citizen == uid or (leg.bridge and other.bridge == leg.bridge) or (other.room == uid)
+            if ends:
+                events += self.hang_up(other_uid)
+        return events
+
+    def snapshot(self) -> SwitchSnapshot:
+        bridges: dict[str, tuple[str, ...]] = {}
+        rooms: dict[str, tuple[str, ...]] = {}
+        for uid, leg in self.legs.items():
+            if leg.bridge:
+                bridges[leg.bridge] = (*bridges.get(leg.bridge, ()), uid)
+            if leg.room:
+                rooms[leg.room] = (*rooms.get(leg.room, ()), uid)
+        return SwitchSnapshot(
+            channels=tuple(leg.channel for leg in self.legs.values()),
+            bridges=bridges,
+            rooms=rooms,
+            waiting={QUEUE: tuple(self.waiting)},
+            members=tuple(self.members.values()),
+            phones_up=tuple(self.phones),
+            up_s=3600,
+        )
+
+    def fire(self, key: str) -> None:
+        self.timers.discard(key)
+        self.feed(TimerFired(key))
