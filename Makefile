@@ -12,7 +12,9 @@ BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked-$(shell sha256sum requirements.txt | cut -c1-16)
 LINKED := $(VENV)/.linked-$(shell sha256sum requirements.txt pyproject.toml | sha256sum | cut -c1-16)
 PYTEST := $(BIN)/python -m pytest
-SLOW_TESTS = $(wildcard tests/integration tests/browser)
+QUICK_TESTS = tests/unit tests/replay
+# Whole hotlines mostly wait for people who talk, so more of them run at once than there are cores.
+AT_ONCE = -n 3 --dist loadfile
 
 .PHONY: help setup machine switch demo test lint format unit bench lock clean
 
@@ -43,7 +45,12 @@ demo: setup ## a whole hotline with citizens, seats and departments on this mach
 	@$(BIN)/hotline demo
 
 test: setup lint unit ## everything: checks, unit, replay, then a real Asterisk and a real browser
-	@for suite in $(SLOW_TESTS); do echo "test: $$suite"; $(PYTEST) "$$suite"; done
+	@echo "test: $(QUICK_TESTS) on PostgreSQL, and those that take long"
+	@$(PYTEST) -n 2 -m slow $(QUICK_TESTS)
+	@echo "test: tests/integration"
+	@$(PYTEST) $(AT_ONCE) tests/integration
+	@echo "test: tests/browser"
+	@$(PYTEST) tests/browser
 	@echo "test: all passed"
 
 lint: $(LINKED) ## ruff, mypy --strict and the floors of the house (import-linter)
@@ -58,9 +65,9 @@ format: $(LINKED) ## let ruff lay out the code
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-unit: $(LINKED) ## the tests that need no Asterisk
-	@echo "test: $(wildcard tests/unit tests/replay)"
-	@$(PYTEST) -n 2 $(wildcard tests/unit tests/replay)
+unit: $(LINKED) ## the quick tests: the pure core, and each shell by itself
+	@echo "test: $(QUICK_TESTS)"
+	@$(PYTEST) -n 3 -m "not slow" $(QUICK_TESTS)
 
 bench: setup ## measure speed; every figure is a ratio within one run
 	@$(BIN)/python -m bench

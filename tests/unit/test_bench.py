@@ -51,6 +51,7 @@ def test_intake_steps_every_event_and_gives_a_ratio(monkeypatch: pytest.MonkeyPa
     assert found["border_only_us"] > 0
 
 
+@pytest.mark.slow
 def test_every_ring_at_57_seats_pops_once_and_every_call_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pop, "CALLS_PER_S", 40.0)
     found = pop.measure(calls_per_seat=1)
@@ -59,6 +60,7 @@ def test_every_ring_at_57_seats_pops_once_and_every_call_is_kept(monkeypatch: py
     assert 0 < found["p50_ms"] <= found["p99_ms"]
 
 
+@pytest.mark.slow
 def test_memory_is_read_when_all_records_are_there() -> None:
     found = memory.measure(first=20, last=60)
     assert found["early_mb"] > 20

@@ -119,7 +119,7 @@ async def dump(store: Store) -> Dump:
     return rows
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def store_url(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
     return "" if request.param == "memory" else new_database(request.param)
 
