@@ -1,4 +1,4 @@
-"""Owns the hold music (等待音乐): a soft, slow piece of our own, computed and not recorded."""
+"""Owns the hold music (等待音乐), a slow piece of our own, and the ringing tone: computed, not recorded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import math
 import os
 import sys
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 RATE = 8000
@@ -28,15 +29,31 @@ _BASS_HZ = (130.81, 196.00, 146.83, 196.00)
 """One for each four beats, in turn."""
 
 
+RING_HZ, RING_S, RING_PAUSE_S = 450, 1, 4
+"""回铃音: what a caller hears while the other side rings (GB/T 3380: 450 Hz, 1 s on, 4 s off)."""
+
+
 def ensure(directory: Path) -> Path:
-    """Write the piece into `directory` unless it is there; return its file."""
+    """Write piece and ringing tone into `directory` unless they are there; return the piece's file."""
     target = directory / "hold.wav"
-    if not target.exists():
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = directory / f".hold.{os.getpid()}"
-        fresh.write_bytes(compose())
-        fresh.replace(target)
+    _keep(target, compose)
+    _keep(directory / "ringing" / "ringing.wav", ringing)
     return target
+
+
+def _keep(target: Path, make: Callable[[], bytes]) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.stem}.{os.getpid()}")
+    fresh.write_bytes(make())
+    fresh.replace(target)
+
+
+def ringing() -> bytes:
+    """One ring and its pause as a WAV file: 8 kHz, mono, 16 bit."""
+    on = [math.sin(2 * math.pi * RING_HZ * i / RATE) for i in range(RING_S * RATE)]
+    return _wave(array.array("d", [*on, *([0.0] * (RING_PAUSE_S * RATE))]))
 
 
 def compose() -> bytes:

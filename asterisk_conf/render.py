@@ -69,6 +69,8 @@ MODULES = (
     "app_confbridge",
     "app_mixmonitor",
     "app_chanspy",
+    "app_senddtmf",
+    "res_mutestream",
     "app_echo",
     "res_cdrel_custom",
     "cel_custom",

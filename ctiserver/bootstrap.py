@@ -93,7 +93,14 @@ def rules_of(settings: Settings, units: list[directory.Unit], names: dict[str, s
         wrap_up_ms=settings.queue.wrapup_s * 1000,
         short_abandon_ms=settings.queue.short_abandon_s * 1000,
         service_level_ms=settings.queue.service_level_s * 1000,
+        emergency_routes=settings.emergency_trunks,
+        outbound=settings.outbound_allowed,
         directory={number: unit.name for unit in units for number in unit.numbers},
+        others={
+            number: (*unit.numbers[place + 1 :], *unit.numbers[:place])
+            for unit in units
+            for place, number in enumerate(unit.numbers)
+        },
         names=names,
     )
 

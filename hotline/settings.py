@@ -92,6 +92,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     emergency_numbers: tuple[str, ...] = ("110", "119", "120", "122")
     third_party_ring_s: int = 30
     outbound_trunk: str = "city"
+    outbound_allowed: tuple[str, ...] = (
+        "1ZXXXXXXXXX",
+        "0ZXXXXXXXX",
+        "0ZXXXXXXXXX",
+        "0ZXXXXXXXXXX",
+        "ZXXXXXX",
+    )
+    """What agents may call (外呼): X any digit, Z 1 to 9, N 2 to 9. Nothing else passes."""
+    emergency_trunks: tuple[str, ...] = ()
+    """Routes to 110, 119, 120, 122, tried in this order; none: `outbound_trunk` alone."""
     switch: SwitchSettings = msgspec.field(default_factory=SwitchSettings)
     trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="city", host="127.0.0.2", port=5060),)
     seats: SeatSettings = msgspec.field(default_factory=SeatSettings)
@@ -119,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOST = re.compile(r"[0-9A-Za-z.:-]{1,255}")
 _NUMBER = re.compile(r"[0-9]{3,16}")
+_PATTERN = re.compile(r"[0-9XZN]{3,16}")
 
 
 def load(path: Path) -> Settings:
@@ -174,6 +185,12 @@ def _check_names(settings: Settings) -> None:
         raise BadSettings("trunks: two trunks have one name")
     if settings.outbound_trunk not in names:
         raise BadSettings(f"outbound_trunk: there is no trunk named {settings.outbound_trunk!r}")
+    for trunk_name in settings.emergency_trunks:
+        if trunk_name not in names:
+            raise BadSettings(f"emergency_trunks: there is no trunk named {trunk_name!r}")
+    for pattern in settings.outbound_allowed:
+        if not _PATTERN.fullmatch(pattern):
+            raise BadSettings(f"outbound_allowed: {pattern!r} is not 3 to 16 digits, X, Z or N")
     for number in (settings.queue.number, *settings.emergency_numbers):
         if not _NUMBER.fullmatch(number):
             raise BadSettings(f"{number!r} is not a number of 3 to 16 digits")

@@ -11,11 +11,15 @@ from typing import assert_never
 from ctiserver.ami.errors import BadValue
 from ctiserver.model.effects import (
     AddMember,
+    CallSeat,
     CallThirdParty,
     HangUpChannel,
     MoveToRoom,
+    MuteSeat,
     PauseMember,
+    PauseRecorder,
     RemoveMember,
+    SendKey,
     SendTo,
     SwitchEffect,
 )
@@ -30,6 +34,7 @@ MAX_HEADERS = 128
 
 _SEAT = re.compile(r"[0-9]{3,5}")
 _QUEUE = re.compile(r"[0-9A-Za-z_-]{1,40}")
+_KEY = re.compile(r"[0-9*#]")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _ROOM = re.compile(r"[0-9][0-9.]{2,63}")
 _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,99}")
@@ -68,7 +73,32 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
                 ("Priority", "1"),
             ]
         case CallThirdParty():
-            return _call(effect, trunk, ring_s, own_number)
+            far_end = f"PJSIP/{_ok(_NUMBER, effect.number)}@{_ok(_TRUNK, effect.trunk or trunk)}"
+            return _call(effect, far_end, ring_s, own_number)
+        case CallSeat():
+            return _call(effect, _phone(effect.seat), ring_s, own_number)
+        case SendKey(_, channel, digit):
+            return [
+                ("Action", "PlayDTMF"),
+                ("Channel", _ok(_CHANNEL, channel)),
+                ("Digit", _ok(_KEY, digit)),
+                ("Duration", "120"),
+            ]
+        case MuteSeat(_, channel, is_muted):
+            # MuteAudio itself needs the right `system`, which the CTI server has not.
+            return [
+                ("Action", "Setvar"),
+                ("Channel", _ok(_CHANNEL, channel)),
+                ("Variable", "MUTEAUDIO(in)"),
+                ("Value", "on" if is_muted else "off"),
+            ]
+        case PauseRecorder(_, channel, is_paused):
+            return [
+                ("Action", "MixMonitorMute"),
+                ("Channel", _ok(_CHANNEL, channel)),
+                ("Direction", "both"),
+                ("State", "1" if is_paused else "0"),
+            ]
         case HangUpChannel(_, channel):
             return [("Action", "Hangup"), ("Channel", _ok(_CHANNEL, channel)), ("Cause", "16")]
         case _:
@@ -122,13 +152,13 @@ def _move(effect: MoveToRoom) -> Headers:
     ]
 
 
-def _call(effect: CallThirdParty, trunk: str, ring_s: int, own_number: str) -> Headers:
+def _call(effect: CallThirdParty | CallSeat, far_end: str, ring_s: int, own_number: str) -> Headers:
     shown = effect.caller_id or own_number
     headers = [
         ("Action", "Originate"),
-        ("Channel", f"PJSIP/{_ok(_NUMBER, effect.number)}@{_ok(_TRUNK, trunk)}"),
+        ("Channel", far_end),
         ("ChannelId", _ok(_UID, effect.uid)),
-        ("Context", "room-third"),
+        ("Context", _ok(_CONTEXT, effect.context)),
         ("Exten", _ok(_ROOM, effect.room)),
         ("Priority", "1"),
         ("Timeout", str(ring_s * 1000)),

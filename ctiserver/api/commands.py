@@ -19,9 +19,14 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.sign_in", tag_field="op"):
-    """签入: take the actor's seat. The seat starts not ready (示忙), reason 签入, unless `ready`."""
+    """签入: take the actor's seat. The seat starts not ready (示忙), reason 签入, unless `ready`.
+
+    Who sits elsewhere already is refused; with `force` (顶号) they are signed out there, and that place is
+    told.
+    """
 
     ready: bool = False
+    force: bool = False
 
 
 class SignOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.sign_out", tag_field="op"):
@@ -43,10 +48,13 @@ class WrapUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.
 
 
 class ThreeWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.three_way", tag_field="op"):
-    """三方: bring a department in. `number` must be one of the directory's; `label` is its name."""
+    """三方: bring somebody in. Just one of: `number` (of the directory, or one that agents may call), `seat`,
+    or `agent` (工号; wherever they sit).
+    """
 
-    number: str
-    label: str = ""
+    number: str = ""
+    seat: str = ""
+    agent: str = ""
 
 
 class EmergencyCall(
@@ -66,10 +74,11 @@ class Retrieve(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cal
 
 
 class Consult(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.consult", tag_field="op"):
-    """咨询: call a number of the directory while the citizen hears music."""
+    """咨询: call somebody (as in `ThreeWay`) while the citizen hears music."""
 
-    number: str
-    label: str = ""
+    number: str = ""
+    seat: str = ""
+    agent: str = ""
 
 
 class Merge(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.merge", tag_field="op"):
@@ -81,12 +90,61 @@ class Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cal
 
 
 class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.transfer", tag_field="op"):
-    """盲转: the seat leaves at once, the citizen waits for a number of the directory; back to the queue if
-    it fails.
+    """盲转: the seat leaves at once, the citizen waits for whom it names (as in `ThreeWay`); back to the
+    queue if they do not come.
+    """
+
+    number: str = ""
+    seat: str = ""
+    agent: str = ""
+
+
+class Dial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.dial", tag_field="op"):
+    """外呼: call a citizen, who sees the hotline's number. The seat's own phone rings first. `about`: the
+    conversation that this call answers (回拨), "" for none.
     """
 
     number: str
-    label: str = ""
+    about: str = ""
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.keys", tag_field="op"):
+    """按键: send keys (DTMF) to a third party, say to its menu; `leg` "" is whoever came last."""
+
+    digits: str
+    leg: str = ""
+
+
+class Mute(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.mute", tag_field="op"):
+    """静音: nobody hears the seat."""
+
+
+class Unmute(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.unmute", tag_field="op"):
+    """取消静音: the seat is heard again."""
+
+
+class PauseRecording(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recording.pause", tag_field="op"
+):
+    """暂停录音, while an identity number is spoken. It goes on by itself when the seat leaves."""
+
+
+class ResumeRecording(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="recording.resume", tag_field="op"
+):
+    """恢复录音: what is said is kept again."""
+
+
+class RaiseHand(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.raise_hand", tag_field="op"
+):
+    """举手: ask the supervisors for help."""
+
+
+class LowerHand(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.lower_hand", tag_field="op"
+):
+    """放下: no help is needed any more."""
 
 
 class Requeue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.requeue", tag_field="op"):
@@ -113,9 +171,14 @@ class Withdraw(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cal
     n: int
 
 
-SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp
+SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand
 CallCommand = (
-    ThreeWay
+    Keys
+    | Mute
+    | Unmute
+    | PauseRecording
+    | ResumeRecording
+    | ThreeWay
     | EmergencyCall
     | Hold
     | Retrieve
@@ -129,7 +192,7 @@ CallCommand = (
     | Drop
     | Withdraw
 )
-Command = SeatCommand | CallCommand
+Command = SeatCommand | CallCommand | Dial
 
 
 class Code(StrEnum):
@@ -141,11 +204,15 @@ class Code(StrEnum):
     NO_SEAT = "no_seat"
     SEAT_TAKEN = "seat_taken"
     AGENT_ELSEWHERE = "agent_elsewhere"
+    AGENT_IN_CALL = "agent_in_call"
     NOT_SIGNED_IN = "not_signed_in"
     IN_CALL = "in_call"
     SEAT_NOT_TALKING = "seat_not_talking"
     UNKNOWN_REASON = "unknown_reason"
     BAD_NUMBER = "bad_number"
+    ONE_TARGET = "one_target"
+    SEAT_UNAVAILABLE = "seat_unavailable"
+    BAD_KEYS = "bad_keys"
     THIRD_PARTY_PENDING = "third_party_pending"
     NO_THIRD_PARTY = "no_third_party"
     NO_SUCH_LEG = "no_such_leg"
@@ -164,11 +231,15 @@ REFUSAL_ZH = {
     Code.NO_SEAT: "没有这个座席",
     Code.SEAT_TAKEN: "该座席已有话务员签入",
     Code.AGENT_ELSEWHERE: "您已在其他座席签入",
+    Code.AGENT_IN_CALL: "您在其他座席的通话尚未结束",
     Code.NOT_SIGNED_IN: "请先签入座席",
     Code.IN_CALL: "通话中不能执行此操作",
     Code.SEAT_NOT_TALKING: "当前没有通话",
     Code.UNKNOWN_REASON: "示忙原因不在列表中",
     Code.BAD_NUMBER: "号码不正确或不允许呼叫",
+    Code.ONE_TARGET: "请指定一个号码、座席或工号",
+    Code.SEAT_UNAVAILABLE: "该座席未签入、正在通话或话机离线",
+    Code.BAD_KEYS: "按键只能是数字、* 和 #，最多 32 个",
     Code.THIRD_PARTY_PENDING: "正在呼叫第三方，请先等待或撤回",
     Code.NO_THIRD_PARTY: "没有第三方在通话中，离开会使市民无人应答",
     Code.NO_SUCH_LEG: "该参与方已不在通话中",

@@ -12,7 +12,10 @@ from ctiserver.api.states import AttemptState, Outcome, SeatState
 
 
 class CallStarted(msgspec.Struct, frozen=True, kw_only=True, tag="call_started", gc=False):
-    """A citizen's channel appeared. `number` and `name` as they came."""
+    """A citizen's channel appeared, or an agent calls one (`is_outbound`). `number` and `name` as they came.
+
+    `about`: the conversation that an outbound call answers, "" for none.
+    """
 
     conversation: str
     at_us: int
@@ -20,6 +23,11 @@ class CallStarted(msgspec.Struct, frozen=True, kw_only=True, tag="call_started",
     number: str
     name: str
     dnis: str
+    is_outbound: bool = False
+    seat: str = ""
+    agent: str = ""
+    """Who makes an outbound call."""
+    about: str = ""
 
 
 class CallQueued(msgspec.Struct, frozen=True, kw_only=True, tag="call_queued", gc=False):
@@ -72,6 +80,8 @@ class ThirdPartyCalled(msgspec.Struct, frozen=True, kw_only=True, tag="third_par
     is_emergency: bool
     seat: str
     agent: str
+    called_seat: str = ""
+    """The seat that is called; "" for somebody outside."""
 
 
 class ThirdPartyChanged(msgspec.Struct, frozen=True, kw_only=True, tag="third_party_changed", gc=False):
@@ -81,6 +91,24 @@ class ThirdPartyChanged(msgspec.Struct, frozen=True, kw_only=True, tag="third_pa
     at_us: int
     n: int
     state: AttemptState
+
+
+class RecordingPaused(msgspec.Struct, frozen=True, kw_only=True, tag="recording_paused", gc=False):
+    """A seat had the recording paused (暂停录音)."""
+
+    conversation: str
+    at_us: int
+    seat: str
+    agent: str
+
+
+class RecordingResumed(msgspec.Struct, frozen=True, kw_only=True, tag="recording_resumed", gc=False):
+    """The recording goes on. `seat` "" when it went on by itself."""
+
+    conversation: str
+    at_us: int
+    seat: str
+    agent: str
 
 
 class SeatLeft(msgspec.Struct, frozen=True, kw_only=True, tag="seat_left", gc=False):
@@ -125,6 +153,8 @@ History = (
     | CallAnswered
     | ThirdPartyCalled
     | ThirdPartyChanged
+    | RecordingPaused
+    | RecordingResumed
     | SeatLeft
     | CallEnded
     | SeatChanged

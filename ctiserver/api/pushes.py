@@ -72,6 +72,15 @@ class Notice(msgspec.Struct, frozen=True, tag="notice", gc=False):
     message: str
 
 
+class Alarm(msgspec.Struct, frozen=True, kw_only=True, tag="alarm", gc=False):
+    """告警: supervisors must look. `kind`: emergency_called, emergency_failed (no route answered)."""
+
+    kind: str
+    seat: str
+    conversation: str
+    number: str = ""
+
+
 Push = (
     Snapshot
     | SeatPush
@@ -82,6 +91,7 @@ Push = (
     | ContextPush
     | LinkPush
     | Notice
+    | Alarm
 )
 
 
@@ -116,7 +126,7 @@ class Seen(msgspec.Struct):
                 self.contexts[context.conversation] = context
             case LinkPush(linked):
                 self.linked = linked
-            case Notice():
+            case Notice() | Alarm():
                 pass
 
 

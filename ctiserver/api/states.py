@@ -27,6 +27,8 @@ class SeatState(StrEnum):
     """咨询: talks with a third party while the citizen hears music."""
     CONFERENCE = "conference"
     """三方: in a room with the citizen and a third party."""
+    DIALLING = "dialling"
+    """外呼: its phone or the citizen's is being rung."""
     WRAP_UP = "wrap_up"
     """话后整理"""
     NOT_READY = "not_ready"
@@ -43,6 +45,7 @@ SEAT_STATE_ZH = {
     SeatState.HELD: "保持",
     SeatState.CONSULTING: "咨询",
     SeatState.CONFERENCE: "三方",
+    SeatState.DIALLING: "外呼",
     SeatState.WRAP_UP: "整理",
     SeatState.NOT_READY: "示忙",
     SeatState.PHONE_DOWN: "离线",
@@ -54,6 +57,8 @@ class Phase(StrEnum):
 
     GREETING = "greeting"
     """in the IVR, before the queue"""
+    DIALLING = "dialling"
+    """the hotline calls the citizen"""
     QUEUED = "queued"
     RINGING = "ringing"
     """a seat rings for it"""
@@ -74,6 +79,8 @@ class Outcome(StrEnum):
     ABANDONED_RINGING = "abandoned_ringing"
     SHORT_ABANDON = "short_abandon"
     """gave up sooner than the hotline could be blamed for"""
+    NOT_REACHED = "not_reached"
+    """the hotline called, and the citizen did not answer"""
     SWITCH_LOST = "switch_lost"
     """the switch restarted under it"""
 
@@ -131,6 +138,15 @@ ATTEMPT_STATE_ZH = {
 
 
 REFUSED_AT_SWITCH_ZH = "交换机未能完成该操作"
+NOT_REACHED_ZH = {
+    AttemptState.BUSY: "市民占线",
+    AttemptState.NO_ANSWER: "市民无人接听",
+    AttemptState.REJECTED: "市民拒接",
+    AttemptState.WITHDRAWN: "外呼已取消",
+    AttemptState.UNREACHABLE: "市民电话无法接通",
+}
+"""Why an outbound call came to nothing."""
+SIGNED_OUT_ELSEWHERE_ZH = "您已在 {seat} 座席重新签入，本座席已签出"
 
 
 class Action(StrEnum):
@@ -153,6 +169,14 @@ class Action(StrEnum):
     LEAVE = "call.leave"
     DROP = "call.drop"
     WITHDRAW = "call.withdraw"
+    DIAL = "call.dial"
+    KEYS = "call.keys"
+    MUTE = "call.mute"
+    UNMUTE = "call.unmute"
+    PAUSE_RECORDING = "recording.pause"
+    RESUME_RECORDING = "recording.resume"
+    RAISE_HAND = "seat.raise_hand"
+    LOWER_HAND = "seat.lower_hand"
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -165,6 +189,12 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     agent_name: str = ""
     reason: str = ""
     phone_up: bool = False
+    hand_us: int = 0
+    """举手 since then; 0: no hand is raised."""
+    is_muted: bool = False
+    next_state: str = ""
+    """Asked for during a call, to hold after it; "" for what always follows (整理)."""
+    next_reason: str = ""
     conversation: str = ""
     actions: tuple[Action, ...] = ()
 
@@ -177,6 +207,8 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     label: str
     state: LegState
     since_us: int
+    is_on_hold: bool = False
+    """The phone itself has put the call on hold (话机保持)."""
     actions: tuple[Action, ...] = ()
 
 
@@ -189,6 +221,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     state: AttemptState
     asked_us: int
     is_emergency: bool = False
+    seat: str = ""
+    """The seat that is called; "" for somebody outside."""
     actions: tuple[Action, ...] = ()
 
 
@@ -203,6 +237,9 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     started_us: int
     queued_us: int = 0
     answered_us: int = 0
+    is_outbound: bool = False
+    """The hotline called the citizen (外呼)."""
+    is_recording_paused: bool = False
     seats: tuple[str, ...] = ()
     """Seats that ring or talk in it now."""
     participants: tuple[Participant, ...] = ()

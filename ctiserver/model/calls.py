@@ -16,11 +16,10 @@ from ctiserver.api.history import (
     SeatLeft,
     SeatMissed,
     SeatRang,
-    ThirdPartyChanged,
 )
 from ctiserver.api.pushes import ConversationGone, Pop
 from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role
-from ctiserver.model import seats
+from ctiserver.model import attempts, handset, outbound, seats
 from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
 from ctiserver.model.events import (
     BridgeEntered,
@@ -31,6 +30,7 @@ from ctiserver.model.events import (
     ChannelChanged,
     ChannelCreated,
     ChannelHungUp,
+    PhoneHeld,
     RoomJoined,
     RoomLeft,
     SeatNotAnswered,
@@ -43,10 +43,12 @@ from ctiserver.model.state import (
     Leg,
     Line,
     State,
+    called_for,
+    companions,
     open_attempt,
+    seat_call_of,
     side_room,
     third_party_of,
-    third_party_uid,
 )
 
 _ENDPOINT = re.compile(r"PJSIP/([A-Za-z0-9_.]+)-[0-9a-fA-F]+")
@@ -101,6 +103,14 @@ def on_room_left(state: State, event: RoomLeft) -> None:
         state.touch(leg)
 
 
+def on_phone_held(state: State, event: PhoneHeld) -> None:
+    """Hold, Unhold."""
+    leg = state.legs.get(event.channel.uid)
+    if leg is not None and leg.is_on_hold is not event.is_on_hold:
+        leg.is_on_hold = event.is_on_hold
+        state.touch(leg)
+
+
 def on_queued(state: State, event: CallerQueued) -> None:
     """QueueCallerJoin."""
     join_queue(state, event.channel, event.queue)
@@ -133,6 +143,7 @@ HANDLERS: dict[type[object], Callable[[State, Any], None]] = {
     BridgeLeft: on_bridge_left,
     RoomJoined: on_room_joined,
     RoomLeft: on_room_left,
+    PhoneHeld: on_phone_held,
     CallerQueued: on_queued,
     CallerLeftQueue: on_left_queue,
     SeatRung: on_seat_rung,
@@ -161,8 +172,7 @@ def see(state: State, channel: Channel) -> Leg | None:
             state.touch(leg)
         if leg.role is Role.SEAT:
             ring(state, leg)
-        elif leg.role is Role.THIRD_PARTY:
-            set_attempt(state, leg, AttemptState.RINGING)
+        attempts.set_state(state, leg, AttemptState.RINGING)
     return leg
 
 
@@ -180,19 +190,23 @@ def adopt(state: State, channel: Channel) -> Leg | None:
     third = third_party_of(channel.uid)
     if third is not None:
         return adopt_third(state, channel, *third)
+    rung = seat_call_of(channel.uid)
+    if rung is not None:
+        return adopt_rung_seat(state, channel, *rung)
     found = _ENDPOINT.fullmatch(channel.name)
     if found is None:
         return None
     endpoint = found.group(1)
     if endpoint in state.seats:
         return adopt_seat(state, channel, endpoint) if channel.linkedid != channel.uid else None
-    if endpoint in state.rules.trunks and channel.linkedid == channel.uid:
+    is_known = channel.uid in state.calls
+    if endpoint in state.rules.trunks and (channel.linkedid == channel.uid or is_known):
         return adopt_citizen(state, channel)
     return None
 
 
 def adopt_citizen(state: State, channel: Channel) -> Leg:
-    """A citizen calls: open the conversation, keep it, look the caller up."""
+    """A citizen calls, or is called: open the conversation, keep it, look the caller up."""
     call = provisional(state, channel.uid)
     call.citizen = channel.uid
     if not call.started_us:
@@ -223,6 +237,34 @@ def adopt_seat(state: State, channel: Channel, seat_id: str) -> Leg | None:
         uid=channel.uid, channel=channel.name, role=Role.SEAT, call=call.uid, seat=seat_id, agent=seat.agent
     )
     seat.leg = leg.uid
+    return add_leg(state, call, leg)
+
+
+def adopt_rung_seat(state: State, channel: Channel, call_uid: str, n: int) -> Leg | None:
+    """The phone of a seat that we rang; it stops when nobody wants it any more, or a call was faster."""
+    call = state.calls.get(call_uid)
+    found = _ENDPOINT.fullmatch(channel.name)
+    seat = state.seats.get(found.group(1)) if found is not None else None
+    if seat is None:
+        return None
+    attempt = next((attempt for attempt in call.attempts if attempt.n == n), None) if call else None
+    is_wanted = attempt is None or attempt.state.is_open or attempt.state is AttemptState.ANSWERED
+    if call is None or not is_wanted or seat.leg:
+        if state.linked:
+            state.do(HangUpChannel(state.ref("orphan"), channel.name))
+        if call is not None and seat.leg:
+            attempts.change(state, call, n, AttemptState.BUSY)
+        return None
+    seat.leg = channel.uid
+    leg = Leg(
+        uid=channel.uid,
+        channel=channel.name,
+        role=Role.SEAT,
+        call=call.uid,
+        seat=seat.id,
+        n=n,
+        agent=seat.agent,
+    )
     return add_leg(state, call, leg)
 
 
@@ -303,13 +345,18 @@ def ring(state: State, leg: Leg) -> None:
     call.ringing[leg.seat] = leg.uid
     leg.agent = leg.agent or state.seats[leg.seat].agent
     state.touch(leg)
-    if leg.uid in call.known:
+    if leg.uid in call.known or is_own_phone(call, leg):
         return
     call.is_popped = True
     state.tell(Pop(leg.seat, context_of(call)))
     state.record(
         SeatRang(conversation=call.id, at_us=state.now.utc_us, seat=leg.seat, agent=leg.agent, leg=leg.uid)
     )
+
+
+def is_own_phone(call: Call, leg: Leg) -> bool:
+    """The phone of the agent who makes this call: it rings because they asked for it."""
+    return call.is_outbound and leg.n == 0 and leg.uid.startswith("st-")
 
 
 def missed(state: State, call_uid: str, seat_id: str) -> None:
@@ -370,12 +417,15 @@ def enter(state: State, leg: Leg | None, *, bridge: str = "", room: str = "") ->
         leg.room = room
         state.touch(leg)
     call = state.calls.get(leg.call)
+    if call is not None and room and is_own_phone(call, leg):
+        outbound.on_seat_ready(state, call)
     citizen = state.citizen_of(call) if call is not None else None
     if call is None or citizen is None:
         return
     for other in list(call.legs.values()):
         if other is not citizen and not other.joined_mono and is_in(call, other, citizen):
             join(state, call, other)
+            care_for_citizen(state, call)  # whoever called them may have gone meanwhile
 
 
 def are_together(one: Leg, other: Leg) -> bool:
@@ -394,18 +444,20 @@ def join(state: State, call: Call, leg: Leg) -> None:
     leg.is_up, leg.is_ringing = True, False
     for other in call.legs.values():
         state.touch(other)
+    attempts.set_state(state, leg, AttemptState.ANSWERED)
     if leg.role is Role.THIRD_PARTY:
-        set_attempt(state, leg, AttemptState.ANSWERED)
         return
     ring(state, leg)
     call.ringing.pop(leg.seat, None)
+    if leg.n and not any(other.seat and other is not leg for other in call.legs.values()):
+        hand_over(state, call)
     leave_queue(state, call.uid, call.queue)
     if call.known.get(leg.uid):
         leg.joined_mono = call.known[leg.uid]
         return
     if not call.answered_us:
         since = call.queued_mono or call.started_mono
-        call.wait_ms = max(0, state.now.mono_us - since) // 1000
+        call.wait_ms = 0 if call.is_outbound else max(0, state.now.mono_us - since) // 1000
         call.answered_us, call.answered_mono = state.now.utc_us, state.now.mono_us
         line = state.lines.get(call.queue)
         if line is not None:
@@ -424,35 +476,6 @@ def join(state: State, call: Call, leg: Leg) -> None:
     )
 
 
-def set_attempt(state: State, leg: Leg, new: AttemptState) -> None:
-    """The third party `leg` came to a new state."""
-    call = state.calls.get(leg.call)
-    if call is not None:
-        change_attempt(state, call, leg.n, new)
-
-
-def change_attempt(state: State, call: Call, n: int, new: AttemptState) -> None:
-    """Attempt `n` came to `new`; a closed attempt is never opened again."""
-    attempt = next((attempt for attempt in call.attempts if attempt.n == n), None)
-    if attempt is None or attempt.state is new:
-        return
-    was_open = attempt.state.is_open
-    if not was_open and not (attempt.state is AttemptState.ANSWERED and new is AttemptState.LEFT):
-        return
-    attempt.state = new
-    state.record(ThirdPartyChanged(conversation=call.id, at_us=state.now.utc_us, n=n, state=new))
-    for leg in call.legs.values():
-        state.touch(leg)
-
-
-def withdraw(state: State, call: Call, n: int) -> None:
-    """Stop calling a third party; a channel that appears for it later is hung up at once."""
-    third = call.legs.get(third_party_uid(call.uid, n))
-    change_attempt(state, call, n, AttemptState.WITHDRAWN)
-    if third is not None:
-        state.do(HangUpChannel(state.ref("withdrawn"), third.channel))
-
-
 def hang_up(state: State, channel: Channel, cause: int) -> None:
     """A channel is gone; one that was never seen stays unseen."""
     leg = state.legs.pop(channel.uid, None)
@@ -465,11 +488,11 @@ def hang_up(state: State, channel: Channel, cause: int) -> None:
     match leg.role:
         case Role.CITIZEN:
             if call is not None:
-                end(state, call)
+                end(state, call, cause=cause)
         case Role.SEAT:
-            seat_leg_gone(state, leg, call)
+            seat_leg_gone(state, leg, call, cause)
         case Role.THIRD_PARTY:
-            third_leg_gone(state, leg, call, cause)
+            attempt_leg_gone(state, leg, call, cause)
     if call is not None and call.uid in state.calls:
         for other in call.legs.values():
             state.touch(other)
@@ -479,11 +502,14 @@ def hang_up(state: State, channel: Channel, cause: int) -> None:
             care_for_citizen(state, call)
 
 
-def seat_leg_gone(state: State, leg: Leg, call: Call | None) -> None:
+def seat_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None:
     """A seat's phone was hung up or stopped ringing."""
     seat = state.seats[leg.seat]
     if seat.leg == leg.uid:
         seat.leg = ""
+    if call is not None and is_own_phone(call, leg) and not leg.joined_mono:
+        end_dialling(state, call, AttemptState.WITHDRAWN)
+        return
     if leg.joined_mono:
         state.record(
             SeatLeft(
@@ -495,26 +521,52 @@ def seat_leg_gone(state: State, leg: Leg, call: Call | None) -> None:
                 talk_ms=max(0, state.now.mono_us - leg.joined_mono) // 1000,
             )
         )
+        if call is not None and call.is_recording_paused and call.citizen in call.legs:
+            handset.resume(state, call)
+        if call is not None and all(other.n > leg.n for other in call.legs.values() if other.seat):
+            hand_over(state, call)
         seats.after_call(state, seat)
+    elif call is not None and leg.n:
+        missed(state, call.uid, leg.seat)
     elif call is not None and not call.answered_us:
         call.ring_cut = True
+    attempt_leg_gone(state, leg, call, cause)
 
 
-def third_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None:
-    """A third party left, or never came."""
-    if call is None:
+def attempt_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None:
+    """Somebody whom we called left, or never came."""
+    if call is None or not leg.n:
         return
     new = AttemptState.LEFT if leg.joined_mono else _CAUSES.get(cause, AttemptState.UNREACHABLE)
-    change_attempt(state, call, leg.n, new)
+    attempts.change(state, call, leg.n, new)
 
 
 def originate_failed(state: State, uid: str, reason: int) -> None:
-    """Asterisk could not call a third party; a hang-up with a better cause may have said so already."""
-    third = third_party_of(uid)
-    call = state.calls.get(third[0]) if third is not None else None
-    if third is not None and call is not None and uid not in state.legs:
-        change_attempt(state, call, third[1], _REASONS.get(reason, AttemptState.UNREACHABLE))
-        care_for_citizen(state, call)
+    """Asterisk could not call somebody; a hang-up with a better cause may have said so already."""
+    why = _REASONS.get(reason, AttemptState.UNREACHABLE)
+    dialled = state.calls.get(uid)
+    if dialled is not None and dialled.is_outbound and uid not in state.legs:
+        end_dialling(state, dialled, why)
+        return
+    rung = called_for(uid)
+    call = state.calls.get(rung[0]) if rung is not None else None
+    if rung is None or call is None or uid in state.legs:
+        return
+    if call.is_outbound and rung[1] == 0:
+        end_dialling(state, call, AttemptState.WITHDRAWN)
+        return
+    attempts.change(state, call, rung[1], why)
+    care_for_citizen(state, call)
+
+
+def end_dialling(state: State, call: Call, why: AttemptState) -> None:
+    """An outbound call came to nothing: tell the seat, let go of whoever is still rung."""
+    if call.answered_us or call.uid not in state.calls:
+        return
+    outbound.tell_not_reached(state, call, why)
+    for leg in call.legs.values():
+        state.do(HangUpChannel(state.ref("orphan"), leg.channel))
+    end(state, call, Outcome.NOT_REACHED)
 
 
 def care_for_citizen(state: State, call: Call) -> None:
@@ -522,7 +574,7 @@ def care_for_citizen(state: State, call: Call) -> None:
     one who held them has gone.
     """
     citizen = state.citizen_of(call)
-    if citizen is None or open_attempt(call) is not None or any(leg.seat for leg in call.legs.values()):
+    if citizen is None or open_attempt(call) is not None or has_keeper(call):
         return
     was_held = citizen.context == "held"
     if not (citizen.room or was_held):
@@ -540,10 +592,29 @@ def care_for_citizen(state: State, call: Call) -> None:
     state.do(SendTo(state.ref("citizen"), citizen.channel, context, exten))
 
 
+def has_keeper(call: Call) -> bool:
+    """A seat is there for the citizen, ringing or talking, and not parked."""
+    return any(leg.seat and leg.context != "held-third" for leg in call.legs.values())
+
+
+def hand_over(state: State, call: Call) -> None:
+    """The citizen who is held goes to the seats that are left: whoever held them has gone."""
+    citizen = state.citizen_of(call)
+    left = [leg for leg in call.legs.values() if leg.seat and leg.joined_mono]
+    if citizen is None or citizen.context != "held" or not left:
+        return
+    ref = state.ref("citizen")
+    for leg in companions(call, citizen):
+        state.do(SendTo(ref, leg.channel, "room-seat" if leg.seat else "room-third", call.uid))
+    state.do(SendTo(ref, citizen.channel, "room-citizen", call.uid))
+
+
 def outcome(state: State, call: Call) -> Outcome:
     """How a call that ends now has ended."""
     if call.answered_us:
         return Outcome.ANSWERED
+    if call.is_outbound:
+        return Outcome.NOT_REACHED
     if not call.queued_us:
         return Outcome.ABANDONED_IVR
     if state.now.mono_us - call.queued_mono < state.rules.short_abandon_ms * 1000:
@@ -552,8 +623,15 @@ def outcome(state: State, call: Call) -> Outcome:
     return Outcome.ABANDONED_RINGING if is_ringing else Outcome.ABANDONED_QUEUE
 
 
-def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool = True) -> None:
-    """The citizen is gone: keep the call, take it off the floor, stop calling others for it."""
+def end(
+    state: State, call: Call, how: Outcome | None = None, *, is_seen: bool = True, cause: int = 0
+) -> None:
+    """The citizen is gone: keep the call, take it off the floor, stop calling others for it. `cause` (Q.850)
+    says why a citizen who was called did not come.
+    """
+    if how is None and call.is_outbound and not call.answered_us and is_seen:
+        end_dialling(state, call, _CAUSES.get(cause, AttemptState.UNREACHABLE))
+        return
     how = how or outcome(state, call)
     now = state.now
     waited = (
@@ -570,7 +648,7 @@ def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool =
         )
     )
     line = state.lines.get(call.queue)
-    if line is not None and not call.answered_us:
+    if line is not None and not call.answered_us and not call.is_outbound:
         line.short_abandoned += how is Outcome.SHORT_ABANDON
         line.abandoned += how is not Outcome.SHORT_ABANDON
         state.dirty_lines.add(line.name)
@@ -580,15 +658,15 @@ def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool =
             state.do(HangUpChannel(state.ref("orphan"), leg.channel))
     for attempt in call.attempts:
         if attempt.state.is_open:
-            change_attempt(state, call, attempt.n, AttemptState.WITHDRAWN)
+            attempts.change(state, call, attempt.n, AttemptState.WITHDRAWN)
         elif attempt.state is AttemptState.ANSWERED:
-            change_attempt(state, call, attempt.n, AttemptState.LEFT)
+            attempts.change(state, call, attempt.n, AttemptState.LEFT)
     drop(state, call)
 
 
 def outlives_citizen(call: Call, leg: Leg) -> bool:
     """A leg that Asterisk would leave behind: still called, parked, or in the side room."""
-    is_called = leg.role is Role.THIRD_PARTY and not leg.joined_mono
+    is_called = leg.uid.startswith(("tp-", "st-")) and not leg.joined_mono
     return is_called or leg.context == "held-third" or leg.room == side_room(call)
 
 

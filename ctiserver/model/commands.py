@@ -4,7 +4,7 @@ event will say.
 
 from __future__ import annotations
 
-import re
+from typing import assert_never
 
 from ctiserver.api.commands import (
     Actor,
@@ -13,44 +13,51 @@ from ctiserver.api.commands import (
     Command,
     Complete,
     Consult,
+    Dial,
     Drop,
     EmergencyCall,
     HangUp,
     Hold,
+    Keys,
     Leave,
+    LowerHand,
     Merge,
+    Mute,
     NotReady,
+    PauseRecording,
+    RaiseHand,
     Ready,
     Refusal,
     Requeue,
+    ResumeRecording,
     Retrieve,
+    SeatCommand,
     SignIn,
     SignOut,
     ThreeWay,
     Transfer,
+    Unmute,
     Withdraw,
     WrapUp,
     refuse,
 )
-from ctiserver.api.history import ThirdPartyCalled
-from ctiserver.api.states import Role, SeatState
-from ctiserver.model import calls, consult, seats
+from ctiserver.api.pushes import Notice
+from ctiserver.api.states import SIGNED_OUT_ELSEWHERE_ZH, Role, SeatState
+from ctiserver.model import attempts, consult, handset, outbound, seats
 from ctiserver.model.effects import HangUpChannel
 from ctiserver.model.state import (
     SIGNED_IN_REASON,
-    Attempt,
     Call,
     Leg,
     SeatPlace,
     State,
+    is_accompanied,
     is_held,
-    is_third_present,
     open_attempt,
 )
+from ctiserver.model.targets import Calling, target_of
 
 Answer = dict[str, str] | Refusal
-
-_SHOWN_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 
 
 def command(state: State, actor: Actor, asked: Command) -> Answer:
@@ -64,8 +71,10 @@ def command(state: State, actor: Actor, asked: Command) -> Answer:
         return sign_in(state, seat, actor, asked)
     if seat.agent != actor.person:
         return refuse(Code.NOT_SIGNED_IN)
-    if isinstance(asked, SignOut | Ready | NotReady | WrapUp):
+    if isinstance(asked, SeatCommand):
         return seat_command(state, seat, asked)
+    if isinstance(asked, Dial):
+        return outbound.dial(state, seat, asked)
     return call_command(state, seat, asked)
 
 
@@ -75,8 +84,8 @@ def sign_in(state: State, seat: SeatPlace, actor: Actor, asked: SignIn) -> Answe
         return {}
     if seat.agent:
         return refuse(Code.SEAT_TAKEN)
-    if any(other.agent == actor.person for other in state.seats.values()):
-        return refuse(Code.AGENT_ELSEWHERE)
+    if (refusal := leave_other_seat(state, actor, asked)) is not None:
+        return refusal
     seats.take(state, seat, actor.person, actor.name)
     seat.mode = SeatState.READY if asked.ready else SeatState.NOT_READY
     seat.reason = "" if asked.ready else SIGNED_IN_REASON
@@ -84,9 +93,29 @@ def sign_in(state: State, seat: SeatPlace, actor: Actor, asked: SignIn) -> Answe
     return {}
 
 
-def seat_command(state: State, seat: SeatPlace, asked: SignOut | Ready | NotReady | WrapUp) -> Answer:
+def leave_other_seat(state: State, actor: Actor, asked: SignIn) -> Refusal | None:
+    """顶号: whoever asks for it is signed out where they sat before, and that place is told."""
+    other = next((seat for seat in state.seats.values() if seat.agent == actor.person), None)
+    if other is None:
+        return None
+    if not asked.force:
+        return refuse(Code.AGENT_ELSEWHERE)
+    if other.leg:
+        return refuse(Code.AGENT_IN_CALL)
+    seats.leave_queue(state, other)
+    seats.vacate(state, other)
+    state.tell(Notice(other.id, "signed_in_elsewhere", SIGNED_OUT_ELSEWHERE_ZH.format(seat=actor.seat)))
+    return None
+
+
+def seat_command(state: State, seat: SeatPlace, asked: SeatCommand) -> Answer:
     """A change of the seat's own mode; during a call it waits for the call's end."""
     leg = state.legs.get(seat.leg)
+    if isinstance(asked, SignIn):
+        raise AssertionError("a sign-in has its own way")
+    if isinstance(asked, RaiseHand | LowerHand):
+        seats.raise_hand(state, seat, isinstance(asked, RaiseHand))
+        return {}
     if isinstance(asked, NotReady) and asked.reason not in state.rules.reasons:
         return refuse(Code.UNKNOWN_REASON)
     if leg is None:
@@ -94,7 +123,9 @@ def seat_command(state: State, seat: SeatPlace, asked: SignOut | Ready | NotRead
     match asked:
         case Ready():
             seat.next_mode, seat.next_reason = SeatState.READY, ""
+            state.dirty_seats.add(seat.id)
         case NotReady(reason):
+            state.dirty_seats.add(seat.id)
             seat.next_mode, seat.next_reason = SeatState.NOT_READY, reason
             if not leg.joined_mono:
                 seats.want(state, seat, SeatState.NOT_READY, reason)
@@ -125,43 +156,42 @@ def call_command(state: State, seat: SeatPlace, asked: CallCommand) -> Answer:
     citizen = state.citizen_of(call) if call is not None else None
     if leg is None or call is None or citizen is None or not leg.joined_mono:
         return refuse(Code.SEAT_NOT_TALKING)
+    if leg.context == "held-third":
+        return refuse(Code.SEAT_NOT_TALKING)
     match asked:
-        case ThreeWay(number) | EmergencyCall(number) | Consult(number) | Transfer(number):
-            return call_third(state, seat, leg, call, asked, number)
+        case ThreeWay() | EmergencyCall() | Consult() | Transfer():
+            return call_third(state, seat, leg, call, asked)
+        case Keys() | Mute() | Unmute() | PauseRecording() | ResumeRecording():
+            return handset.operate(state, seat, leg, call, asked) or {}
         case Hold() | Retrieve() | Merge() | Complete() | Requeue():
             return consult.arrange(state, leg, call, asked) or {}
         case HangUp():
             state.do(HangUpChannel(state.ref(f"seat:{seat.id}"), citizen.channel))
         case Leave():
-            if is_held(call) or not is_third_present(call):
+            if is_held(call) or not is_accompanied(call, leg):
                 return refuse(Code.NO_THIRD_PARTY)
             state.do(HangUpChannel(state.ref(f"seat:{seat.id}"), leg.channel))
         case Drop(uid):
             return drop(state, seat, call, uid)
         case Withdraw(n):
             return withdraw(state, call, n)
+        case _:
+            assert_never(asked)
     return {}
 
 
-def call_third(
-    state: State,
-    seat: SeatPlace,
-    leg: Leg,
-    call: Call,
-    asked: ThreeWay | EmergencyCall | Consult | Transfer,
-    number: str,
-) -> Answer:
-    """Call a third party: into the room (三方), beside the held citizen (咨询), or for the seat (盲转)."""
-    allowed = state.rules.emergency if isinstance(asked, EmergencyCall) else state.rules.directory
-    if number not in allowed:
-        return refuse(Code.BAD_NUMBER)
+def call_third(state: State, seat: SeatPlace, leg: Leg, call: Call, asked: Calling) -> Answer:
+    """Call somebody: into the room (三方), beside the held citizen (咨询), or in the seat's place (盲转)."""
+    target = target_of(state, seat, asked)
+    if isinstance(target, Refusal):
+        return target
     if open_attempt(call) is not None:
         return refuse(Code.THIRD_PARTY_PENDING)
     is_apart = isinstance(asked, Consult)
-    attempt = begin_attempt(state, seat, call, number)
+    attempt = attempts.begin(state, seat, call, target, is_apart=is_apart)
     ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
-    shown = call.number if attempt.is_emergency and _SHOWN_NUMBER.fullmatch(call.number) else ""
-    consult.call_out(state, ref, leg, call, attempt, shown, apart=is_apart)
+    consult.make_room(state, ref, leg, call, apart=is_apart)
+    attempts.ring(state, ref, call, attempt)
     if isinstance(asked, Transfer):
         state.do(HangUpChannel(ref, leg.channel))
     for other in call.legs.values():
@@ -169,37 +199,10 @@ def call_third(
     return {"conversation": call.id, "n": str(attempt.n)}
 
 
-def begin_attempt(state: State, seat: SeatPlace, call: Call, number: str) -> Attempt:
-    """The next attempt of this call, kept before anything is asked of the switch."""
-    is_emergency = number in state.rules.emergency
-    label = number if is_emergency else state.rules.directory[number]
-    attempt = Attempt(
-        n=len(call.attempts) + 1,
-        number=number,
-        label=label,
-        is_emergency=is_emergency,
-        asked_us=state.now.utc_us,
-    )
-    call.attempts.append(attempt)
-    state.record(
-        ThirdPartyCalled(
-            conversation=call.id,
-            at_us=state.now.utc_us,
-            n=attempt.n,
-            number=number,
-            label=label,
-            is_emergency=is_emergency,
-            seat=seat.id,
-            agent=seat.agent,
-        )
-    )
-    return attempt
-
-
 def drop(state: State, seat: SeatPlace, call: Call, uid: str) -> Answer:
-    """Take a third party out of the room."""
+    """Take somebody whom we called out of the room."""
     third = call.legs.get(uid)
-    if third is None or third.role is not Role.THIRD_PARTY or not third.joined_mono:
+    if third is None or third.role is Role.CITIZEN or third.seat == seat.id or not third.joined_mono:
         return refuse(Code.NO_SUCH_LEG)
     state.do(HangUpChannel(state.ref(f"seat:{seat.id}"), third.channel))
     return {}
@@ -210,5 +213,5 @@ def withdraw(state: State, call: Call, n: int) -> Answer:
     attempt = next((attempt for attempt in call.attempts if attempt.n == n), None)
     if attempt is None or not attempt.state.is_open:
         return refuse(Code.NO_SUCH_LEG)
-    calls.withdraw(state, call, n)
+    attempts.withdraw(state, call, n)
     return {}

@@ -18,19 +18,17 @@ from ctiserver.api.commands import (
     Transfer,
     refuse,
 )
-from ctiserver.model import calls
-from ctiserver.model.effects import CallThirdParty, HangUpChannel, MoveToRoom, SendTo
+from ctiserver.model import attempts
+from ctiserver.model.effects import HangUpChannel, MoveToRoom, SendTo
 from ctiserver.model.state import (
-    Attempt,
     Call,
     Leg,
     State,
+    companions,
+    is_accompanied,
     is_held,
-    is_third_present,
     open_attempt,
     side_room,
-    third_parties,
-    third_party_uid,
 )
 
 Arranging = Hold | Retrieve | Consult | Merge | Complete | Transfer | Requeue
@@ -53,12 +51,12 @@ def arrange(state: State, seat: Leg, call: Call, asked: Arranging) -> Refusal | 
             return refuse(Code.NOT_HELD)
         case Retrieve():
             retrieve(state, ref, seat, call)
-        case Merge() | Complete() if not is_third_present(call):
+        case Merge() | Complete() if not is_accompanied(call, seat):
             return refuse(Code.NOT_CONSULTING)
         case Merge():
-            unite(state, ref, call, [*third_parties(call), seat])
+            unite(state, ref, call, [*companions(call, seat), seat])
         case Complete():
-            unite(state, ref, call, third_parties(call))
+            unite(state, ref, call, companions(call, seat))
             state.do(HangUpChannel(ref, seat.channel))
         case Requeue():
             requeue(state, ref, seat, call)
@@ -68,14 +66,14 @@ def arrange(state: State, seat: Leg, call: Call, asked: Arranging) -> Refusal | 
 
 
 def hold(state: State, ref: str, seat: Leg, call: Call) -> None:
-    """The seat to the side room with the third parties, the citizen to the music."""
+    """The seat to the side room with everybody else, the citizen to the music."""
     citizen, side = call.legs[call.citizen], side_room(call)
     if seat.bridge and not seat.room:
         state.do(MoveToRoom(ref, citizen.channel, seat.channel, side, holds=call.uid))
     else:
         state.do(SendTo(ref, seat.channel, "room-seat", side))
-    for third in third_parties(call):
-        state.do(SendTo(ref, third.channel, "room-third", side))
+    for other in companions(call, seat):
+        state.do(SendTo(ref, other.channel, entrance(other), side))
     if seat.room:
         state.do(SendTo(ref, citizen.channel, "held", call.uid))
 
@@ -84,14 +82,14 @@ def retrieve(state: State, ref: str, seat: Leg, call: Call) -> None:
     """Talk with the citizen again; whoever still rings is let go."""
     attempt = open_attempt(call)
     if attempt is not None:
-        calls.withdraw(state, call, attempt.n)
+        attempts.withdraw(state, call, attempt.n)
     bring_back(state, ref, seat, call)
 
 
 def bring_back(state: State, ref: str, seat: Leg, call: Call) -> None:
     """Seat and citizen to the citizen's room; whoever was consulted hears music."""
-    for third in third_parties(call):
-        state.do(SendTo(ref, third.channel, "held-third", call.uid))
+    for other in companions(call, seat):
+        state.do(SendTo(ref, other.channel, "held-third", call.uid))
     state.do(SendTo(ref, seat.channel, "room-seat", call.uid))
     state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
 
@@ -99,7 +97,7 @@ def bring_back(state: State, ref: str, seat: Leg, call: Call) -> None:
 def unite(state: State, ref: str, call: Call, others: list[Leg]) -> None:
     """These and the citizen to the citizen's room; the citizen last, so that somebody is there."""
     for leg in others:
-        state.do(SendTo(ref, leg.channel, "room-seat" if leg.seat else "room-third", call.uid))
+        state.do(SendTo(ref, leg.channel, entrance(leg), call.uid))
     state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
 
 
@@ -109,18 +107,17 @@ def requeue(state: State, ref: str, seat: Leg, call: Call) -> None:
     state.do(HangUpChannel(ref, seat.channel))
 
 
-def call_out(
-    state: State, ref: str, seat: Leg, call: Call, attempt: Attempt, shown: str, *, apart: bool
-) -> None:
-    """Bring people to where the third party will come, and call it: the side room with `apart`, else the
-    citizen's.
-    """
+def make_room(state: State, ref: str, seat: Leg, call: Call, *, apart: bool) -> None:
+    """Bring people to where whom they call will come: the side room with `apart`, else the citizen's."""
     citizen = call.legs[call.citizen]
-    room = side_room(call) if apart else call.uid
     if apart and not is_held(call):
         hold(state, ref, seat, call)
     elif not apart and is_held(call):
         bring_back(state, ref, seat, call)
     elif not apart and (citizen.room != call.uid or seat.room != call.uid):
         state.do(MoveToRoom(ref, citizen.channel, seat.channel, call.uid))
-    state.do(CallThirdParty(ref, third_party_uid(call.uid, attempt.n), attempt.number, room, shown))
+
+
+def entrance(leg: Leg) -> str:
+    """The part of the dialplan by which a leg enters a room."""
+    return "room-seat" if leg.seat else "room-third"

@@ -63,7 +63,7 @@ class SendTo(msgspec.Struct, frozen=True, gc=False):
 
 
 class CallThirdParty(msgspec.Struct, frozen=True, gc=False):
-    """Originate a third party straight into the room. Never sent twice. `uid` becomes its Uniqueid."""
+    """Originate somebody outside straight into the room. Never sent twice. `uid` becomes the Uniqueid."""
 
     ref: str
     uid: str
@@ -71,6 +71,45 @@ class CallThirdParty(msgspec.Struct, frozen=True, gc=False):
     room: str
     caller_id: str
     """number shown to the third party: digits or +, "" for the hotline's own"""
+    trunk: str = ""
+    """"" for the outbound trunk"""
+    context: str = "room-third"
+
+
+class CallSeat(msgspec.Struct, frozen=True, gc=False):
+    """Originate a seat's phone into the room. Never sent twice. `uid` becomes its Uniqueid."""
+
+    ref: str
+    uid: str
+    seat: str
+    room: str
+    caller_id: str
+    """number shown on the phone: digits or +, "" for the hotline's own"""
+    context: str = "room-seat"
+
+
+class SendKey(msgspec.Struct, frozen=True, gc=False):
+    """PlayDTMF: whoever is at the far end of the channel hears that key."""
+
+    ref: str
+    channel: str
+    digit: str
+
+
+class MuteSeat(msgspec.Struct, frozen=True, gc=False):
+    """Setvar MUTEAUDIO(in): nothing that the phone says goes further."""
+
+    ref: str
+    channel: str
+    is_muted: bool
+
+
+class PauseRecorder(msgspec.Struct, frozen=True, gc=False):
+    """MixMonitorMute, both directions: silence is written in its place, so that both files stay in step."""
+
+    ref: str
+    channel: str
+    is_paused: bool
 
 
 class HangUpChannel(msgspec.Struct, frozen=True, gc=False):
@@ -80,7 +119,19 @@ class HangUpChannel(msgspec.Struct, frozen=True, gc=False):
     channel: str
 
 
-SwitchEffect = AddMember | RemoveMember | PauseMember | MoveToRoom | SendTo | CallThirdParty | HangUpChannel
+SwitchEffect = (
+    AddMember
+    | RemoveMember
+    | PauseMember
+    | MoveToRoom
+    | SendTo
+    | CallThirdParty
+    | CallSeat
+    | SendKey
+    | MuteSeat
+    | PauseRecorder
+    | HangUpChannel
+)
 
 
 class Tell(msgspec.Struct, frozen=True, gc=False):

@@ -75,6 +75,13 @@ class RoomLeft(msgspec.Struct, frozen=True, gc=False):
     room: str
 
 
+class PhoneHeld(msgspec.Struct, frozen=True, gc=False):
+    """Hold and Unhold: the phone itself holds the call (话机保持), or talks again."""
+
+    channel: Channel
+    is_on_hold: bool
+
+
 class CallerQueued(msgspec.Struct, frozen=True, gc=False):
     """QueueCallerJoin."""
 
@@ -216,6 +223,7 @@ ChannelEvent = (
     | BridgeLeft
     | RoomJoined
     | RoomLeft
+    | PhoneHeld
     | CallerQueued
     | CallerLeftQueue
     | SeatRung

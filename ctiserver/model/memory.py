@@ -14,6 +14,8 @@ from ctiserver.api.history import (
     CallQueued,
     CallStarted,
     History,
+    RecordingPaused,
+    RecordingResumed,
     SeatLeft,
     SeatMissed,
     SeatRang,
@@ -35,7 +37,15 @@ class Memory(msgspec.Struct):
 
 
 KeptOfCall = (
-    CallQueued | CallAnswered | SeatRang | SeatMissed | SeatLeft | ThirdPartyCalled | ThirdPartyChanged
+    CallQueued
+    | CallAnswered
+    | SeatRang
+    | SeatMissed
+    | SeatLeft
+    | ThirdPartyCalled
+    | ThirdPartyChanged
+    | RecordingPaused
+    | RecordingResumed
 )
 
 
@@ -59,6 +69,8 @@ def fold(memory: Memory, event: History, shift: int) -> None:
             started_us=event.at_us,
             started_mono=max(1, event.at_us + shift),
             citizen=event.uid,
+            is_outbound=event.is_outbound,
+            by_seat=event.seat,
         )
     elif isinstance(event, CallEnded):
         memory.open.pop(event.conversation, None)
@@ -94,8 +106,11 @@ def fold_into(call: Call, event: KeptOfCall, shift: int) -> None:
                     label=event.label,
                     is_emergency=event.is_emergency,
                     asked_us=event.at_us,
+                    seat=event.called_seat,
                 )
             )
+        case RecordingPaused() | RecordingResumed():
+            call.is_recording_paused = isinstance(event, RecordingPaused)
         case ThirdPartyChanged():
             for attempt in call.attempts:
                 if attempt.n == event.n:

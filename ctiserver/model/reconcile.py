@@ -23,7 +23,7 @@ from ctiserver.api.history import (
 )
 from ctiserver.api.states import AttemptState, Outcome
 from ctiserver.model.memory import Memory
-from ctiserver.model.state import Call, third_party_of
+from ctiserver.model.state import Call, called_for, seat_call_of, third_party_of
 
 _ENDPOINT = re.compile(r"PJSIP/([A-Za-z0-9_.]+)-[0-9a-fA-F]+")
 
@@ -62,7 +62,7 @@ def reconcile(rows: Iterable[CelRow], memory: Memory, eyes: Eyes) -> list[Histor
     """What happened unseen, in the order of each conversation. Calls still alive end later, by events."""
     by_call: dict[str, list[CelRow]] = {}
     for row in rows:
-        third = third_party_of(row.linkedid)
+        third = called_for(row.linkedid)
         by_call.setdefault(third[0] if third is not None else row.linkedid, []).append(row)
     missing: list[History] = []
     for uid, of_call in by_call.items():
@@ -114,6 +114,10 @@ class _Account:
         self.ringing = {leg for leg, since in self.rung.items() if since == 0}
         self.stopped: dict[str, CelRow] = {}
         """Legs that stopped ringing: whether they missed or were cut, the citizen's end will show."""
+        self.caller: CelRow | None = None
+        """Of an outbound call: the seat that waits for the citizen."""
+        self.is_reached = known is not None and bool(known.answered_us)
+        self.is_outbound = known.is_outbound if known is not None else False
         self.joined: dict[int, int] = {}
         self.parted: dict[int, int] = {}
         """Third parties by number: when they came into the room, and when they went."""
@@ -137,14 +141,31 @@ class _Account:
             case "APP_START" if row.app == "Queue" and not self.queued_us:
                 self.queued_us = row.at_us
                 self.found.append(CallQueued(conversation=self.id, at_us=row.at_us, queue=row.exten))
+            case "BRIDGE_ENTER":
+                self.reached(row.at_us)
             case "CHAN_END":
                 self.end(row)
+
+    def reached(self, at_us: int) -> None:
+        """The citizen whom an agent called has picked up, and talks with them."""
+        self.is_reached = True
+        caller, self.caller = self.caller, None
+        if caller is not None and not self.rung.get(caller.uid):
+            seat = _endpoint(caller.channel)
+            self.talks[caller.uid] = at_us
+            row = msgspec.structs.replace(caller, at_us=at_us)
+            self.answer(row, seat, self.eyes.agents.get(seat, ""))
 
     def seat(self, row: CelRow) -> None:
         """A row of a seat's channel in this conversation."""
         seat = _endpoint(row.channel)
         agent = self.eyes.agents.get(seat, "")
+        called = seat_call_of(row.uid)
+        if called is not None and called[1]:
+            self.third_party(called[1], row)
         match row.kind:
+            case "CHAN_START" if row.uid not in self.rung and called == (self.uid, 0):
+                self.rung[row.uid] = 0
             case "CHAN_START" if row.uid not in self.rung:
                 self.rung[row.uid] = 0
                 self.ringing.add(row.uid)
@@ -154,7 +175,9 @@ class _Account:
             case "BRIDGE_ENTER" if row.uid not in self.talks:
                 self.talks[row.uid] = row.at_us
                 self.ringing.discard(row.uid)
-                if not self.rung.get(row.uid):
+                if self.is_outbound and not self.is_reached:
+                    self.caller = row
+                elif not self.rung.get(row.uid):
                     self.answer(row, seat, agent)
             case "CHAN_END" if self.rung.get(row.uid, 0) > 0:
                 talk_us = row.at_us - self.talks.get(row.uid, self.answered_us)
@@ -196,7 +219,7 @@ class _Account:
         """The seat and the citizen talk."""
         self.rung[row.uid] = row.at_us
         self.answered_us = self.answered_us or row.at_us
-        wait_us = row.at_us - (self.queued_us or self.started_us)
+        wait_us = 0 if self.is_outbound else row.at_us - (self.queued_us or self.started_us)
         self.found.append(
             CallAnswered(
                 conversation=self.id,
@@ -246,6 +269,8 @@ class _Account:
         """How it ended, by the same rules as for calls that were seen."""
         if self.answered_us:
             return Outcome.ANSWERED
+        if self.is_outbound:
+            return Outcome.NOT_REACHED
         if not self.queued_us:
             return Outcome.ABANDONED_IVR
         if wait_ms < self.eyes.short_abandon_ms:

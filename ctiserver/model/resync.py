@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from ctiserver.api.history import CallEnded, History
 from ctiserver.api.states import AttemptState, Outcome, Role, SeatState
-from ctiserver.model import calls, seats
+from ctiserver.model import attempts, calls, seats
 from ctiserver.model.events import Channel, SwitchSnapshot
 from ctiserver.model.memory import Memory, fold
-from ctiserver.model.state import Line, SeatPlace, State, third_party_of
+from ctiserver.model.state import Call, Line, SeatPlace, State, called_for, seat_call_uid
 
 
 def resync(state: State, snapshot: SwitchSnapshot) -> None:
@@ -25,6 +25,7 @@ def resync(state: State, snapshot: SwitchSnapshot) -> None:
         if not call.legs:
             calls.drop(state, call)
     place(state, snapshot)
+    lost_dialling(state)
     lost_third_parties(state)
     queue(state, snapshot)
     phones = set(snapshot.phones_up)
@@ -38,7 +39,7 @@ def resync(state: State, snapshot: SwitchSnapshot) -> None:
 
 
 def _citizens_first(channel: Channel) -> tuple[bool, bool]:
-    return (third_party_of(channel.uid) is not None, channel.uid != channel.linkedid)
+    return (called_for(channel.uid) is not None, channel.uid != channel.linkedid)
 
 
 def forget_gone(state: State, present: dict[str, Channel], booted_us: int) -> None:
@@ -46,12 +47,17 @@ def forget_gone(state: State, present: dict[str, Channel], booted_us: int) -> No
     the switch's restart.
     """
     for call in list(state.calls.values()):
-        if call.citizen and call.citizen not in present:
+        if call.citizen and call.citizen not in present and not is_dialling(call, present):
             how = Outcome.SWITCH_LOST if call.started_us < booted_us else None
             calls.end(state, call, how, is_seen=False)
     for leg in list(state.legs.values()):
         if leg.uid not in present:
             calls.hang_up(state, _gone(leg.uid, leg.channel), 0)
+
+
+def is_dialling(call: Call, present: dict[str, Channel]) -> bool:
+    """The agent's own phone rings or waits, and the citizen is not rung yet."""
+    return call.is_outbound and not call.answered_us and seat_call_uid(call.uid, 0) in present
 
 
 def _gone(uid: str, name: str) -> Channel:
@@ -78,17 +84,27 @@ def place(state: State, snapshot: SwitchSnapshot) -> None:
             calls.enter(state, leg)
 
 
+def lost_dialling(state: State) -> None:
+    """Agents who wait for a citizen whom nobody rings, or whose ringing failed unseen: no second try."""
+    for call in list(state.calls.values()):
+        caller = state.legs.get(seat_call_uid(call.uid, 0))
+        if caller is None or not caller.room or call.answered_us or call.citizen in call.legs:
+            continue
+        if not call.is_citizen_called or not state.linked:
+            calls.end_dialling(state, call, AttemptState.UNREACHABLE)
+
+
 def lost_third_parties(state: State) -> None:
     """Third parties that left, or were never called at all, while nobody looked. Nobody is called again
     for them.
     """
     for call in state.calls.values():
-        present = {leg.n for leg in call.legs.values() if leg.role is Role.THIRD_PARTY}
+        present = {leg.n for leg in call.legs.values() if leg.n}
         for attempt in call.attempts:
             if attempt.n not in present and attempt.state is AttemptState.ANSWERED:
-                calls.change_attempt(state, call, attempt.n, AttemptState.LEFT)
+                attempts.change(state, call, attempt.n, AttemptState.LEFT)
             elif attempt.n not in present and attempt.state.is_open:
-                calls.change_attempt(state, call, attempt.n, AttemptState.UNREACHABLE)
+                attempts.change(state, call, attempt.n, AttemptState.UNREACHABLE)
 
 
 def queue(state: State, snapshot: SwitchSnapshot) -> None:

@@ -55,6 +55,7 @@ def vacate(state: State, seat: SeatPlace) -> None:
     """Nobody sits there any more."""
     stop_wrap_up(state, seat)
     seat.agent = seat.agent_name = seat.reason = ""
+    seat.hand_us = 0
     seat.mode = SeatState.SIGNED_OUT
     seat.next_mode = None
     state.dirty_seats.add(seat.id)
@@ -103,6 +104,12 @@ def leave_queue(state: State, seat: SeatPlace) -> None:
     """Take the seat out of the queue."""
     seat.is_leaving = True
     state.do(RemoveMember(state.ref(f"seat:{seat.id}"), state.rules.queue, seat.id))
+
+
+def raise_hand(state: State, seat: SeatPlace, is_up: bool) -> None:
+    """举手 or 放下."""
+    seat.hand_us = (seat.hand_us or state.now.utc_us) if is_up else 0
+    state.dirty_seats.add(seat.id)
 
 
 def after_call(state: State, seat: SeatPlace) -> None:

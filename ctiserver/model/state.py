@@ -44,16 +44,22 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     reasons: tuple[str, ...]
     emergency: tuple[str, ...]
+    emergency_routes: tuple[str, ...] = ()
+    """Trunks tried in this order for an emergency number; () is the outbound trunk alone."""
     wrap_up_ms: int
     short_abandon_ms: int
     service_level_ms: int
     directory: Mapping[str, str] = {}
     names: Mapping[str, str] = {}
     """agent's number -> name"""
+    others: Mapping[str, tuple[str, ...]] = {}
+    """number of a unit -> its numbers to be tried when this one fails, in order"""
+    outbound: tuple[str, ...] = ()
+    """Patterns of outside numbers that agents may call (`may_call`)."""
 
 
 class Leg(msgspec.Struct, kw_only=True, gc=False):
-    """One channel. `call` is the citizen's Uniqueid; `n` the attempt's number of a third party."""
+    """One channel. `call` is the citizen's Uniqueid; `n` the attempt's number when we called it."""
 
     uid: str
     channel: str
@@ -67,6 +73,9 @@ class Leg(msgspec.Struct, kw_only=True, gc=False):
     has_rung: bool = False
     bridge: str = ""
     room: str = ""
+    is_on_hold: bool = False
+    """The phone itself holds (话机保持)."""
+    is_muted: bool = False
     context: str = ""
     """Where in the dialplan it is; "held" and "held-third" play music."""
     joined_mono: int = 0
@@ -84,6 +93,17 @@ class Attempt(msgspec.Struct, kw_only=True, gc=False):
     is_emergency: bool
     asked_us: int
     state: AttemptState = AttemptState.CALLING
+    seat: str = ""
+    """The seat that is called; "" for somebody outside."""
+    room: str = ""
+    """Where they will come to; "" when it was asked for before a restart of ours."""
+    shown: str = ""
+    """The caller id they see; "" for the hotline's own."""
+    trunk: str = ""
+    by_seat: str = ""
+    by_agent: str = ""
+    then: tuple[tuple[str, str], ...] = ()
+    """(number, trunk) to try next, in order, when this one fails."""
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -113,6 +133,13 @@ class Call(msgspec.Struct, kw_only=True):
     context: CallerContext | None = None
     is_popped: bool = False
     """A screen has been told of it, even if it ends before it is shown."""
+    is_outbound: bool = False
+    """The hotline called the citizen (外呼)."""
+    by_seat: str = ""
+    """Of an outbound call: the seat that calls."""
+    is_citizen_called: bool = False
+    """Of an outbound call: the citizen's phone has been asked for."""
+    is_recording_paused: bool = False
     known: dict[str, int] = msgspec.field(default_factory=dict)
     """Seat legs already kept before a restart of ours: leg uid -> when it began to talk (monotonic), 0 if
     it only rang.
@@ -133,6 +160,8 @@ class SeatPlace(msgspec.Struct, kw_only=True):
     next_mode: SeatState | None = None
     """asked for during a call, to hold after it"""
     next_reason: str = ""
+    hand_us: int = 0
+    """举手 since then"""
     is_leaving: bool = False
     """signed out here, QueueRemove not confirmed yet"""
     phone_up: bool = False
@@ -212,10 +241,32 @@ def third_party_uid(call: str, n: int) -> str:
 
 def third_party_of(uid: str) -> tuple[str, int] | None:
     """(call, n) of a third party's Uniqueid, or None when it is not one."""
-    if not uid.startswith("tp-"):
+    return called_for(uid) if uid.startswith("tp-") else None
+
+
+def seat_call_uid(call: str, n: int) -> str:
+    """The Uniqueid that we give to a seat's phone rung for a call's `n`-th attempt; 0 is the agent who calls
+    the citizen.
+    """
+    return f"st-{call}-{n}"
+
+
+def seat_call_of(uid: str) -> tuple[str, int] | None:
+    """(call, n) of a seat's Uniqueid that we gave, or None when the queue rang it."""
+    return called_for(uid) if uid.startswith("st-") else None
+
+
+def called_for(uid: str) -> tuple[str, int] | None:
+    """(call, n) of whomever we called for a call, or None for every other Uniqueid."""
+    if not uid.startswith(("tp-", "st-")):
         return None
     call, _, n = uid[3:].rpartition("-")
     return (call, int(n)) if call and n.isdecimal() and len(n) < 6 else None
+
+
+def attempt_uid(call: Call, attempt: Attempt) -> str:
+    """The Uniqueid of whom the attempt calls."""
+    return seat_call_uid(call.uid, attempt.n) if attempt.seat else third_party_uid(call.uid, attempt.n)
 
 
 def side_room(call: Call) -> str:
@@ -232,14 +283,20 @@ def is_held(call: Call) -> bool:
 
 
 def third_parties(call: Call) -> list[Leg]:
-    """Those who have answered, in the order in which they were called."""
+    """Those from outside who have answered, in the order in which they were called."""
     legs = [leg for leg in call.legs.values() if leg.role is Role.THIRD_PARTY and leg.joined_mono]
     return sorted(legs, key=lambda leg: leg.n)
 
 
-def is_third_present(call: Call) -> bool:
-    """A third party talks in it, and is not parked."""
-    return any(leg.context != "held-third" for leg in third_parties(call))
+def companions(call: Call, me: Leg) -> list[Leg]:
+    """Everybody but the citizen and `me` who has answered: other seats first, then third parties."""
+    seats = [leg for leg in call.legs.values() if leg.seat and leg.joined_mono and leg is not me]
+    return [*sorted(seats, key=lambda leg: leg.seat), *third_parties(call)]
+
+
+def is_accompanied(call: Call, me: Leg) -> bool:
+    """Somebody else talks in it, and is not parked."""
+    return any(leg.context != "held-third" for leg in companions(call, me))
 
 
 def open_attempt(call: Call) -> Attempt | None:

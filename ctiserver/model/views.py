@@ -13,8 +13,9 @@ from ctiserver.model.state import (
     Line,
     SeatPlace,
     State,
+    companions,
+    is_accompanied,
     is_held,
-    is_third_present,
     open_attempt,
     third_parties,
 )
@@ -26,6 +27,7 @@ IN_CALL = frozenset(
         SeatState.HELD,
         SeatState.CONSULTING,
         SeatState.CONFERENCE,
+        SeatState.DIALLING,
     )
 )
 
@@ -38,19 +40,23 @@ def seat_state(state: State, seat: SeatPlace) -> SeatState:
         return SeatState.SIGNED_OUT
     leg = state.legs.get(seat.leg)
     if leg is not None:
+        call = state.calls.get(leg.call)
+        if leg.context == "held-third":
+            return SeatState.HELD
         if leg.joined_mono:
-            call = state.calls.get(leg.call)
-            return talking_state(call) if call is not None else SeatState.TALKING
+            return talking_state(call, leg) if call is not None else SeatState.TALKING
+        if call is not None and call.is_outbound and call.by_seat in ("", seat.id) and not leg.n:
+            return SeatState.DIALLING
         if leg.has_rung:
             return SeatState.RINGING
     return seat.mode if seat.phone_up else SeatState.PHONE_DOWN
 
 
-def talking_state(call: Call) -> SeatState:
-    """What a seat does that talks in this call: with the citizen or not, with a third party or not."""
+def talking_state(call: Call, me: Leg) -> SeatState:
+    """What a seat does that talks in this call: with the citizen or not, with somebody else or not."""
     if is_held(call):
-        return SeatState.CONSULTING if is_third_present(call) else SeatState.HELD
-    return SeatState.CONFERENCE if is_third_present(call) else SeatState.TALKING
+        return SeatState.CONSULTING if is_accompanied(call, me) else SeatState.HELD
+    return SeatState.CONFERENCE if is_accompanied(call, me) else SeatState.TALKING
 
 
 def seat_view(state: State, seat: SeatPlace) -> states.Seat:
@@ -72,35 +78,48 @@ def seat_view(state: State, seat: SeatPlace) -> states.Seat:
         agent_name=seat.agent_name,
         reason=reason,
         phone_up=seat.phone_up,
+        hand_us=seat.hand_us,
+        is_muted=leg is not None and leg.is_muted,
+        next_state=seat.next_mode.value if seat.next_mode is not None else "",
+        next_reason=seat.next_reason if seat.next_mode is not None else "",
         conversation=call.id if call is not None and in_call else "",
-        actions=seat_actions(now_state, call),
+        actions=seat_actions(state, seat, now_state, call),
     )
 
 
-def seat_actions(now_state: SeatState, call: Call | None) -> tuple[Action, ...]:
+def seat_actions(
+    state: State, seat: SeatPlace, now_state: SeatState, call: Call | None
+) -> tuple[Action, ...]:
     """What the seat's agent may ask for now."""
+    hand = Action.LOWER_HAND if seat.hand_us else Action.RAISE_HAND
     match now_state:
         case SeatState.SIGNED_OUT:
             return ()
         case SeatState.READY:
-            return (Action.NOT_READY, Action.WRAP_UP, Action.SIGN_OUT)
+            return (Action.NOT_READY, Action.WRAP_UP, Action.SIGN_OUT, Action.DIAL, hand)
         case SeatState.NOT_READY:
-            return (Action.READY, Action.NOT_READY, Action.WRAP_UP, Action.SIGN_OUT)
+            return (Action.READY, Action.NOT_READY, Action.WRAP_UP, Action.SIGN_OUT, Action.DIAL, hand)
         case SeatState.WRAP_UP:
-            return (Action.READY, Action.NOT_READY, Action.SIGN_OUT)
+            return (Action.READY, Action.NOT_READY, Action.SIGN_OUT, Action.DIAL, hand)
         case SeatState.PHONE_DOWN:
-            return (Action.SIGN_OUT,)
-        case SeatState.RINGING:
-            return (Action.READY, Action.NOT_READY)
+            return (Action.SIGN_OUT, hand)
+        case SeatState.RINGING | SeatState.DIALLING:
+            return (Action.READY, Action.NOT_READY, hand)
         case SeatState.TALKING | SeatState.HELD | SeatState.CONSULTING | SeatState.CONFERENCE:
-            return (Action.READY, Action.NOT_READY, *call_actions(now_state, call))
+            leg = state.legs[seat.leg]
+            return (Action.READY, Action.NOT_READY, hand, *call_actions(now_state, call, leg))
 
 
-def call_actions(now_state: SeatState, call: Call | None) -> tuple[Action, ...]:
+def call_actions(now_state: SeatState, call: Call | None, me: Leg) -> tuple[Action, ...]:
     """What may be asked about the call that the seat talks in."""
-    if call is None:
+    if call is None or me.context == "held-third":
         return ()
-    allowed = [Action.HANG_UP]
+    is_paused = call.is_recording_paused
+    allowed = [
+        Action.HANG_UP,
+        Action.UNMUTE if me.is_muted else Action.MUTE,
+        Action.RESUME_RECORDING if is_paused else Action.PAUSE_RECORDING,
+    ]
     is_free = open_attempt(call) is None
     held = now_state in (SeatState.HELD, SeatState.CONSULTING)
     if held:
@@ -109,8 +128,10 @@ def call_actions(now_state: SeatState, call: Call | None) -> tuple[Action, ...]:
         allowed += [Action.HOLD, Action.REQUEUE]
     if is_free:
         allowed += [Action.THREE_WAY, Action.EMERGENCY, Action.TRANSFER]
-    if is_free and not third_parties(call):
+    if is_free and not companions(call, me):
         allowed.append(Action.CONSULT)
+    if third_parties(call):
+        allowed.append(Action.KEYS)
     if now_state is SeatState.CONSULTING:
         allowed += [Action.MERGE, Action.COMPLETE]
     if now_state is SeatState.CONFERENCE:
@@ -122,9 +143,13 @@ def phase(state: State, call: Call) -> Phase:
     """Where the conversation stands, from its legs."""
     if is_held(call):
         return Phase.HELD
-    if is_third_present(call):
-        return Phase.CONFERENCE
     seats = [leg for leg in call.legs.values() if leg.role is Role.SEAT]
+    if any(leg.context != "held-third" for leg in third_parties(call)):
+        return Phase.CONFERENCE
+    if sum(bool(leg.joined_mono) and leg.context != "held-third" for leg in seats) > 1:
+        return Phase.CONFERENCE
+    if call.is_outbound and not call.answered_us:
+        return Phase.DIALLING
     if any(leg.joined_mono for leg in seats):
         return Phase.TALKING
     if any(leg.has_rung for leg in seats):
@@ -147,6 +172,8 @@ def conversation_view(state: State, call: Call) -> states.Conversation:
         started_us=call.started_us,
         queued_us=call.queued_us,
         answered_us=call.answered_us,
+        is_outbound=call.is_outbound,
+        is_recording_paused=call.is_recording_paused,
         seats=tuple(sorted(leg.seat for leg in call.legs.values() if leg.seat)),
         participants=tuple(participant_view(state, call, leg) for leg in ordered(call)),
         attempts=tuple(attempt_view(attempt) for attempt in call.attempts),
@@ -164,13 +191,14 @@ def participant_view(state: State, call: Call, leg: Leg) -> states.Participant:
     now_state = leg_state(call, leg)
     if now_state is not leg.state or not leg.since_us:
         leg.state, leg.since_us = now_state, state.now.utc_us
-    is_droppable = leg.role is Role.THIRD_PARTY and leg.joined_mono > 0
+    is_droppable = leg.n > 0 and leg.joined_mono > 0
     return states.Participant(
         leg=leg.uid,
         role=leg.role,
         label=label(call, leg),
         state=now_state,
         since_us=leg.since_us,
+        is_on_hold=leg.is_on_hold,
         actions=(Action.DROP,) if is_droppable else (),
     )
 
@@ -205,6 +233,7 @@ def attempt_view(attempt: Attempt) -> states.Attempt:
         state=attempt.state,
         asked_us=attempt.asked_us,
         is_emergency=attempt.is_emergency,
+        seat=attempt.seat,
         actions=(Action.WITHDRAW,) if attempt.state.is_open else (),
     )
 

@@ -13,6 +13,7 @@ from collections import deque
 import msgspec
 
 from ctiserver.api.pushes import (
+    Alarm,
     ContextPush,
     ConversationGone,
     ConversationPush,
@@ -68,7 +69,7 @@ def item(push: Push) -> Item:
             return Item(body, overrides=(f"context:{context.conversation}",))
         case ConversationGone(gone):
             return Item(body, overrides=(f"conversation:{gone}", f"context:{gone}"))
-        case Notice():
+        case Notice() | Alarm():
             return Item(body)
 
 

@@ -12,6 +12,7 @@ from typing import assert_never
 import msgspec
 
 from ctiserver.api.pushes import (
+    Alarm,
     ContextPush,
     ConversationGone,
     ConversationPush,
@@ -113,6 +114,8 @@ class View:
                 return self._leave(gone)
             case Notice(at):
                 return (push,) if at == seat else ()
+            case Alarm():
+                return ()
             case Snapshot():
                 own = visible(push, self.viewer)
                 self._shown = {call.id for call in own.conversations}

@@ -16,6 +16,8 @@ from ctiserver.api.history import (
     CallQueued,
     CallStarted,
     History,
+    RecordingPaused,
+    RecordingResumed,
     SeatChanged,
     SeatLeft,
     SeatMissed,
@@ -35,6 +37,8 @@ CallEvent = (
     | ThirdPartyCalled
     | ThirdPartyChanged
     | SeatLeft
+    | RecordingPaused
+    | RecordingResumed
     | CallEnded
 )
 """What happens to a conversation: all of History but a seat's own state."""
@@ -115,6 +119,8 @@ class Fold:
                 self._third_party_called(event)
             case ThirdPartyChanged():
                 self._third_party_changed(event)
+            case RecordingPaused() | RecordingResumed():
+                pass  # the archive reads them from the journal's copy
             case CallEnded():
                 self._ended(call, event)
             case never:
@@ -132,6 +138,8 @@ class Fold:
         call.uid, call.started_us = event.uid, event.at_us
         call.citizen = self._key_of(event.number)
         call.number, call.name, call.dnis = _text(event.number), _text(event.name), _text(event.dnis)
+        call.is_outbound, call.about = event.is_outbound, _text(event.about)[:80]
+        call.seat, call.agent = event.seat, event.agent
 
     def _rang(self, call: CallRow, event: SeatRang, origin: Origin) -> None:
         leg = self._leg(event)
@@ -186,6 +194,7 @@ class Fold:
         attempt.number, attempt.label = _text(event.number), _text(event.label)
         attempt.is_emergency, attempt.asked_us = event.is_emergency, event.at_us
         attempt.seat, attempt.agent = event.seat, event.agent
+        attempt.called_seat = event.called_seat
 
     def _third_party_changed(self, event: ThirdPartyChanged) -> None:
         attempt = self._attempt(event.conversation, event.n, event.at_us)
@@ -206,6 +215,7 @@ class Fold:
                 is_emergency=False,
                 seat="",
                 agent="",
+                called_seat="",
                 asked_us=at_us,
                 answered_us=0,
                 ended_us=0,
@@ -244,6 +254,8 @@ def _new_call(conversation: str, node: str, at_us: int) -> CallRow:
         number="",
         name="",
         dnis="",
+        is_outbound=False,
+        about="",
         queue="",
         started_us=at_us,
         queued_us=0,

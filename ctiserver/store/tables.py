@@ -27,6 +27,10 @@ class CallRow(Base):
     """As it came."""
     name: Mapped[str] = mapped_column(Text)
     dnis: Mapped[str] = mapped_column(Text)
+    is_outbound: Mapped[bool] = mapped_column(Boolean)
+    """The hotline called the citizen (外呼)."""
+    about: Mapped[str] = mapped_column(String(80))
+    """The conversation that an outbound call answers; empty for none."""
     queue: Mapped[str] = mapped_column(String(40))
     started_us: Mapped[Utc] = mapped_column(index=True)
     queued_us: Mapped[Utc]
@@ -72,6 +76,8 @@ class ThirdPartyAttemptRow(Base):
     is_emergency: Mapped[bool] = mapped_column(Boolean)
     seat: Mapped[str] = mapped_column(String(16))
     agent: Mapped[str] = mapped_column(String(16))
+    called_seat: Mapped[str] = mapped_column(String(16))
+    """The seat that was called; empty for somebody outside."""
     asked_us: Mapped[Utc]
     answered_us: Mapped[Utc]
     ended_us: Mapped[Utc]

@@ -21,7 +21,7 @@ from tests.integration.test_whole_hotline import SEAT, at_seat, attempt_is, quie
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HOUSING = departments()[1]
+HOUSING = departments()[2]
 SETTLE_S = 0.5
 SPAN_S = 0.9
 

@@ -52,7 +52,13 @@ async def at_seat(there: Stage, seat: str = SEAT, agent: str = AGENT) -> AsyncIt
         await client.until(lambda seen: seat in seen.seats)
         await client.ask("seat.sign_in", ready=True)
         await client.until(lambda seen: seen.seats[seat].state is SeatState.READY)
-        yield client
+        try:
+            yield client
+        except BaseException:
+            await (
+                there.city.hang_up_all()
+            )  # one failure is enough: the next test begins with nobody on the line
+            raise
         with contextlib.suppress(TimeoutError):
             await client.until(lambda seen: Action.SIGN_OUT in seen.seats[seat].actions, 15)
         await client.ask("seat.sign_out")

@@ -161,4 +161,4 @@ def test_the_hold_music_is_made_once(tmp_path: Path) -> None:
     before = made.stat().st_mtime_ns
     assert music.ensure(tmp_path / "moh") == made
     assert made.stat().st_mtime_ns == before
-    assert [path.name for path in made.parent.iterdir()] == ["hold.wav"]
+    assert sorted(path.name for path in made.parent.iterdir()) == ["hold.wav", "ringing"]

@@ -129,14 +129,16 @@ async def test_an_empty_database_is_refused_with_a_sentence(tmp_path: Path) -> N
         await Database.open(f"sqlite+aiosqlite:///{path}")
     assert not path.exists()
     path.touch()
-    with pytest.raises(DatabaseUnavailable, match="has no schema yet, this version needs 0002; upgrade it"):
+    with pytest.raises(
+        DatabaseUnavailable, match=r"has no schema yet, this version needs [0-9]{4}; upgrade it"
+    ):
         await Database.open(f"sqlite+aiosqlite:///{path}")
 
 
 async def test_another_versions_schema_is_refused(database: Database) -> None:
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(DatabaseUnavailable, match="is at schema 9999, this version needs 0002"):
+    with pytest.raises(DatabaseUnavailable, match=r"is at schema 9999, this version needs [0-9]{4}"):
         await database.check()
 
 

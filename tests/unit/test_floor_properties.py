@@ -12,15 +12,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ctiserver.api.commands import (
     Complete,
     Consult,
+    Dial,
     Drop,
     EmergencyCall,
     HangUp,
     Hold,
     Leave,
+    LowerHand,
     Merge,
+    Mute,
     NotReady,
+    PauseRecording,
+    RaiseHand,
     Ready,
     Requeue,
+    ResumeRecording,
     Retrieve,
     SignIn,
     SignOut,
@@ -35,13 +41,16 @@ from ctiserver.api.states import Role, SeatState
 from ctiserver.model.events import LinkLost, Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
+from ctiserver.model.state import called_for
 from tests.unit.world import RULES, Leg, World
 
 SEATS = st.sampled_from(RULES.seats)
 AGENTS = st.sampled_from(sorted(RULES.names))
 SHIFT = -1_600_000_000_000_000
 COMMANDS = st.one_of(
-    st.builds(SignIn, ready=st.booleans()),
+    st.builds(SignIn, ready=st.booleans(), force=st.booleans()),
+    st.builds(Dial, number=st.sampled_from(["13905380001", "110", "999"])),
+    st.sampled_from([RaiseHand(), LowerHand(), Mute(), PauseRecording(), ResumeRecording()]),
     st.just(SignOut()),
     st.just(Ready()),
     st.builds(NotReady, reason=st.sampled_from(RULES.reasons)),
@@ -55,13 +64,14 @@ COMMANDS = st.one_of(
 
 
 def timeless(snapshot: Snapshot) -> Snapshot:
-    """Without what a look at the switch cannot tell: times, contexts, closed attempts and their labels."""
+    """Without what a look at the switch cannot tell: times, contexts, closed attempts, wishes and hands."""
     bare = [
         msgspec.structs.replace(
             view,
             started_us=0,
             queued_us=0,
             answered_us=0,
+            is_recording_paused=False,
             attempts=(),
             participants=tuple(
                 msgspec.structs.replace(part, since_us=0, label="") for part in view.participants
@@ -69,7 +79,10 @@ def timeless(snapshot: Snapshot) -> Snapshot:
         )
         for view in sorted(snapshot.conversations, key=lambda view: view.id)
     ]
-    seats = [msgspec.structs.replace(seat, since_us=0, actions=()) for seat in snapshot.seats]
+    unsaid = {"since_us": 0, "actions": (), "hand_us": 0, "is_muted": False}
+    seats = [
+        msgspec.structs.replace(seat, next_state="", next_reason="", **unsaid) for seat in snapshot.seats
+    ]
     return Snapshot(seats=tuple(seats), conversations=tuple(bare), linked=snapshot.linked)
 
 
@@ -99,10 +112,14 @@ class FloorMachine(RuleBasedStateMachine):
 
     def ringing(self) -> list[str]:
         legs = self.world.legs
-        return [uid for uid in self.world.seat_legs() if not legs[uid].bridge and not legs[uid].channel.is_up]
+        return [
+            uid
+            for uid in self.world.seat_legs()
+            if not legs[uid].bridge and not legs[uid].channel.is_up and not legs[uid].wanted
+        ]
 
     def calling(self) -> list[str]:
-        return [uid for uid in self.world.thirds() if not self.world.legs[uid].room]
+        return self.world.called()
 
     def talking(self) -> list[str]:
         return [leg.seat for leg in self.world.legs.values() if leg.seat and (leg.bridge or leg.room)]
@@ -120,17 +137,34 @@ class FloorMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_talking_seat_asks_for_a_third_party(self, data: st.DataObject) -> None:
         seat = self.pick(self.talking(), data)
-        number = data.draw(st.sampled_from([*RULES.directory]))
-        self.world.ask(seat, self.world.seen.seats[seat].agent, ThreeWay(number))
+        named = data.draw(
+            st.one_of(
+                st.builds(dict, number=st.sampled_from([*RULES.directory])),
+                st.builds(dict, seat=SEATS),
+                st.builds(dict, agent=AGENTS),
+            )
+        )
+        self.world.ask(seat, self.world.seen.seats[seat].agent, ThreeWay(**named))
 
     @precondition(lambda self: self.talking())
     @rule(data=st.data())
     def a_talking_seat_moves_people(self, data: st.DataObject) -> None:
         seat = self.pick(self.talking(), data)
         number = data.draw(st.sampled_from([*RULES.directory]))
+        other = data.draw(SEATS)
         command = data.draw(
             st.sampled_from(
-                [Hold(), Retrieve(), Consult(number), Merge(), Complete(), Transfer(number), Requeue()]
+                [
+                    Hold(),
+                    Retrieve(),
+                    Consult(number),
+                    Consult(seat=other),
+                    Merge(),
+                    Complete(),
+                    Transfer(number),
+                    Transfer(seat=other),
+                    Requeue(),
+                ]
             )
         )
         self.world.ask(seat, self.world.seen.seats[seat].agent, command)
@@ -231,7 +265,8 @@ class FloorMachine(RuleBasedStateMachine):
     @invariant()
     def every_citizen_has_one_conversation_and_nobody_else_has(self) -> None:
         world = self.world
-        assert set(world.seen.conversations) == {f"n1-{uid}" for uid in world.citizens()}
+        alive = {*world.citizens(), *world.dialled_by()}
+        assert set(world.seen.conversations) == {f"n1-{uid}" for uid in alive}
         for view in world.seen.conversations.values():
             uid = view.id.removeprefix("n1-")
             mine = {
@@ -240,7 +275,8 @@ class FloorMachine(RuleBasedStateMachine):
                 if leg_uid == uid or leg.citizen == uid or leg_uid.startswith(f"tp-{uid}-")
             }
             assert {part.leg for part in view.participants} == mine
-            assert sum(part.role is Role.CITIZEN for part in view.participants) == 1
+            citizens = sum(part.role is Role.CITIZEN for part in view.participants)
+            assert citizens == 1 or (citizens == 0 and view.is_outbound and not view.answered_us)
             assert len({attempt.n for attempt in view.attempts}) == len(view.attempts)
             assert sum(attempt.state.is_open for attempt in view.attempts) <= 1
 
@@ -255,6 +291,12 @@ class FloorMachine(RuleBasedStateMachine):
                 assert seat.state is SeatState.SIGNED_OUT
                 continue
             assert member.agent == seat.agent
+            if seat.state is SeatState.DIALLING:
+                assert any(uid.startswith("st-") and uid.endswith("-0") for uid in world.seat_legs())
+                continue
+            if legs and legs[0].channel.context == "held-third":
+                assert seat.state is SeatState.HELD
+                continue
             talks = any(leg.bridge or leg.room for leg in legs)
             in_call = (SeatState.TALKING, SeatState.CONFERENCE, SeatState.HELD, SeatState.CONSULTING)
             assert talks == (seat.state in in_call)
@@ -277,6 +319,14 @@ class FloorMachine(RuleBasedStateMachine):
             for uid in world.thirds()
             if uid.startswith(f"tp-{leg.citizen}-") and world.legs[uid].room == leg.room != ""
         ]
+        thirds += [
+            uid
+            for uid, other in world.legs.items()
+            if other.seat
+            and other is not leg
+            and other.citizen == leg.citizen
+            and other.room == leg.room != ""
+        ]
         together = bool(
             (leg.bridge and leg.bridge == citizen.bridge) or (leg.room and leg.room == citizen.room)
         )
@@ -288,7 +338,7 @@ class FloorMachine(RuleBasedStateMachine):
         world = self.world
         for uid in world.citizens():
             leg = world.legs[uid]
-            calling = any(t.startswith(f"tp-{uid}-") and not world.legs[t].room for t in world.thirds())
+            calling = any(called_for(t) is not None and uid in t for t in world.called())
             seats = [other for other in world.legs.values() if other.citizen == uid]
             if leg.channel.context == "held":
                 assert seats or calling
@@ -300,7 +350,9 @@ class FloorMachine(RuleBasedStateMachine):
     @invariant()
     def a_look_at_the_switch_builds_the_same_floor(self) -> None:
         world = self.world
-        fresh = Floor(RULES)
+        # Whom an agent called, the channels do not tell: there the journal remembers.
+        is_dialled = any(view.is_outbound for view in world.seen.conversations.values())
+        fresh = Floor(RULES, remember(world.history, SHIFT) if is_dialled else None)
         fresh.step(Resynced(world.snapshot()), world.now())
         fresh.settle(world.now())
         assert timeless(fresh.snapshot()) == timeless(world.floor.snapshot())

@@ -144,7 +144,8 @@ async def test_a_whole_call_becomes_one_row_with_its_legs(store: Store) -> None:
     (call,) = rows["calls"]
     assert call == {
         "conversation": CALL, "node": "n1", "uid": "1700000000.1", "citizen": KEY, "number": "13805381234",
-        "name": "王", "dnis": "12345", "queue": "12345", "started_us": 10, "queued_us": 20, "rang_us": 30,
+        "name": "王", "dnis": "12345",
+        "is_outbound": False, "about": "", "queue": "12345", "started_us": 10, "queued_us": 20, "rang_us": 30,
         "answered_us": 50, "ended_us": 120, "outcome": "answered", "seat": "8001", "agent": "1001",
         "wait_ms": 30, "talk_ms": 70, "is_seen": True,
     }  # fmt: skip

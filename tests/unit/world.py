@@ -17,6 +17,7 @@ from ctiserver.api.history import History
 from ctiserver.api.pushes import Seen
 from ctiserver.model.effects import (
     AddMember,
+    CallSeat,
     CallThirdParty,
     Effect,
     HangUpChannel,
@@ -43,6 +44,7 @@ from ctiserver.model.events import (
     MemberAdded,
     MemberPaused,
     MemberRemoved,
+    OriginateFailed,
     PhoneChanged,
     Resynced,
     RoomJoined,
@@ -69,6 +71,7 @@ RULES = Rules(
     service_level_ms=15_000,
     directory={"05386991001": "市住建局", "05386991002": "市城管局"},
     names={"1001": "甲", "1002": "乙", "1003": "丙"},
+    outbound=("1ZXXXXXXXXX",),
 )
 
 
@@ -82,7 +85,7 @@ class Leg:
     bridge: str = ""
     room: str = ""
     wanted: str = ""
-    """the room that a called third party will enter"""
+    """the room that somebody whom we called will enter"""
 
 
 @dataclass
@@ -178,12 +181,21 @@ class World:
                     *self.send(both[0], *place, alone=False),
                     *self.send(both[1], "room-seat", room, alone=False),
                 ]
-            case CallThirdParty(_, uid, _, room, _) if not self.trunk_is_down:
-                channel = Channel(
-                    uid, f"PJSIP/city-{self.fresh():08x}", uid, False, False, "", "", "room-third", ""
-                )
+            case CallThirdParty(_, uid, number, room, _, _, context) if not self.trunk_is_down:
+                name = f"PJSIP/city-{self.fresh():08x}"
+                shown = number if context == "room-called" else ""
+                channel = Channel(uid, name, uid, False, False, shown, "", context, "")
                 self.legs[uid] = Leg(channel, wanted=room)
                 return [ChannelCreated(channel)]
+            case CallThirdParty(uid=uid, context="room-called"):
+                return [OriginateFailed(uid, 0)]
+            case CallSeat(_, uid, seat, room, _, context):
+                citizen = uid[3:].rpartition("-")[0]
+                channel = Channel(
+                    uid, f"PJSIP/{seat}-{self.fresh():08x}", uid, False, False, "", "", context, ""
+                )
+                self.legs[uid] = Leg(channel, seat=seat, citizen=citizen, wanted=room)
+                return [ChannelCreated(channel), ChannelChanged(self.change(uid, is_ringing=True))]
             case SendTo(_, channel, context, exten):
                 leg = self.named(channel)
                 return self.send(leg, context, exten) if leg is not None else []
@@ -221,11 +233,23 @@ class World:
 
     def citizens(self) -> list[str]:
         return [
-            uid for uid, leg in self.legs.items() if leg.channel.linkedid == uid and not uid.startswith("tp-")
+            uid
+            for uid, leg in self.legs.items()
+            if leg.channel.linkedid == uid and not uid.startswith(("tp-", "st-"))
         ]
+
+    def dialled_by(self) -> dict[str, str]:
+        """Citizens' Uniqueids -> the seat's leg that calls them."""
+        return {
+            leg.citizen: uid for uid, leg in self.legs.items() if uid.startswith("st-") and uid.endswith("-0")
+        }
 
     def thirds(self) -> list[str]:
         return [uid for uid in self.legs if uid.startswith("tp-")]
+
+    def called(self) -> list[str]:
+        """Whoever we called and has not answered: third parties, seats, citizens."""
+        return [uid for uid, leg in self.legs.items() if leg.wanted and not leg.room]
 
     def seat_legs(self) -> list[str]:
         return [uid for uid, leg in self.legs.items() if leg.seat]
@@ -330,7 +354,8 @@ class World:
             events.append(RoomLeft(leg.channel, leg.room))
         events.append(ChannelHungUp(leg.channel, cause))
         for other_uid, other in list(self.legs.items()):
-            ends = other.citizen == uid or (leg.bridge and other.bridge == leg.bridge) or (other.room == uid)
+            rung_by_queue = other.citizen == uid and not other.wanted
+            ends = rung_by_queue or (leg.bridge and other.bridge == leg.bridge) or (other.room == uid)
             if ends:
                 events += self.hang_up(other_uid)
         return events
