@@ -20,7 +20,7 @@ from ctiserver.api.history import History
 from ctiserver.api.pushes import Push, Snapshot
 from ctiserver.api.states import CaseBrief, Contact
 from ctiserver.metrics import Figures, MetricsServer
-from ctiserver.model.effects import SwitchEffect
+from ctiserver.model.effects import SendKey, SwitchEffect
 from ctiserver.model.events import Event
 from ctiserver.model.state import Rules
 from ctiserver.push.server import PushServer
@@ -44,6 +44,8 @@ log = structlog.get_logger("ctiserver")
 FIRST_LINK_S = 20.0
 MARK_EVERY_S = 10.0
 RULES_EVERY_S = 15.0
+KEY_GAP_S = 0.25
+"""From one key to the next: sent closer together, the far end hears keys twice."""
 CONTACTS = 5
 """Earlier contacts shown beside a call."""
 _READ_AT_ONCE = 5_000
@@ -68,6 +70,8 @@ class LinkedSwitch:
         """Have the effect done at the switch."""
         try:
             await self._link.perform(effect)
+            if isinstance(effect, SendKey):
+                await asyncio.sleep(KEY_GAP_S)
         except OutcomeUnknown:
             log.warning("answer lost; the next look at the switch will tell", ref=effect.ref)
         except ActionError as error:

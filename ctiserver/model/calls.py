@@ -55,11 +55,12 @@ _ENDPOINT = re.compile(r"PJSIP/([A-Za-z0-9_.]+)-[0-9a-fA-F]+")
 
 _CAUSES = {
     17: AttemptState.BUSY,
-    18: AttemptState.NO_ANSWER,
     19: AttemptState.NO_ANSWER,
     21: AttemptState.REJECTED,
 }
-"""Q.850 causes of a third party's hang-up before it answered; every other one is UNREACHABLE."""
+"""Q.850 causes of a third party's hang-up before it answered; every other one is UNREACHABLE, 18 (nobody
+responds) among them: that is a line on which nothing rings.
+"""
 
 _REASONS = {1: AttemptState.NO_ANSWER, 3: AttemptState.NO_ANSWER, 5: AttemptState.BUSY}
 """OriginateResponse reasons (Asterisk's control frames: 3 ringing until the time-out, 5 busy)."""

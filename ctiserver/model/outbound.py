@@ -21,7 +21,7 @@ def dial(state: State, seat: SeatPlace, asked: Dial) -> dict[str, str] | Refusal
         return refuse(Code.IN_CALL)
     if not seat.phone_up:
         return refuse(Code.SEAT_UNAVAILABLE)
-    if not may_call(state, asked.number) and asked.number not in state.rules.directory:
+    if not may_call(state, asked.number):
         return refuse(Code.BAD_NUMBER)
     if is_dialling(state, seat):
         return refuse(Code.IN_CALL)

@@ -49,6 +49,8 @@ def emergency(state: State, number: str) -> Target | Refusal:
 def outside(state: State, number: str) -> Target | Refusal:
     """A unit of the directory, with its other numbers behind; or a number that agents may call."""
     rules = state.rules
+    if number in rules.emergency:
+        return emergency(state, number)
     if number in rules.directory:
         then = tuple((other, "") for other in rules.others.get(number, ()))
         return Target(number=number, label=rules.directory[number], then=then)
@@ -56,10 +58,12 @@ def outside(state: State, number: str) -> Target | Refusal:
 
 
 def may_call(state: State, number: str) -> bool:
-    """Whether agents may call that outside number: a pattern fits, and it is no emergency number."""
+    """Whether agents may call that outside number: it is listed or a pattern fits, and it is no emergency."""
     if number in state.rules.emergency or not number.isascii():
         return False
-    return any(re.fullmatch(pattern_of(allowed), number) for allowed in state.rules.outbound)
+    return number in state.rules.directory or any(
+        re.fullmatch(pattern_of(allowed), number) for allowed in state.rules.outbound
+    )
 
 
 def pattern_of(allowed: str) -> str:
