@@ -27,6 +27,7 @@ OUTCOME_ZH = {
     Outcome.ABANDONED_QUEUE: "排队中放弃",
     Outcome.ABANDONED_RINGING: "振铃中放弃",
     Outcome.SHORT_ABANDON: "短时放弃",
+    Outcome.NOT_REACHED: "外呼未接通",
     Outcome.SWITCH_LOST: "交换机中断",
 }
 CASE_STATE_ZH = {"open": "办理中", "closed": "已办结"}
@@ -62,6 +63,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
             "push_url": push_url,
             "form_word": word,
             "seat": session.seat,
+            "seats": settings.seat_ids,
             "person": session.person.number,
             "queue": queue.number,
             "service_level_s": queue.service_level_s,

@@ -11,7 +11,10 @@ import { since } from "./time.js";
 const TOAST_MS = 6000;
 // Times run on without a push.
 const PAINT_MS = 500;
-const IN_CALL = new Set(["ringing", "talking", "held", "consulting", "conference"]);
+const IN_CALL = new Set(["ringing", "dialling", "talking", "held", "consulting", "conference"]);
+
+// Of each pair the second is there only when it is possible, and then in the first one's place.
+const PAIRS = [["do-hold", "do-retrieve"], ["do-mute", "do-unmute"], ["do-pause", "do-resume"], ["do-raise", "do-lower"]];
 
 const config = JSON.parse(byId("desk").dataset.config);
 const title = document.title;
@@ -71,7 +74,8 @@ function paint() {
   for (const button of document.querySelectorAll("[data-op]")) button.disabled = !can.includes(button.dataset.op);
   // Of a pair only what is possible now is there; the others stand still, so that hands find them.
   for (const button of document.querySelectorAll("[data-only-if-allowed]")) button.hidden = button.disabled;
-  byId("do-hold").hidden = !byId("do-retrieve").hidden;
+  for (const [id, other] of PAIRS) byId(id).hidden = !byId(other).hidden;
+  byId("keypad").hidden = !can.includes("call.keys");
   directory.allow(can);
   document.title = seat.state === "ringing" ? `来电 · ${title}` : title;
   paintTimes(seat);
@@ -136,15 +140,20 @@ function press(id) {
   if (!button.disabled && !button.hidden) button.click();
 }
 
-const directory = new Directory((op, { number, name }) => ask(op, { number, label: name }));
+const directory = new Directory(config, ask);
 const link = new PushLink(config, { onPush, onLink: () => paint() });
 
 byId("do-sign-in").addEventListener("click", () => ask("seat.sign_in"));
 byId("do-not-ready").addEventListener("click", () => openReasons(byId("reasons").hidden));
 byId("do-three-way").addEventListener("click", () => directory.focus());
-for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue"]) {
+for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower"]) {
   byId(id).addEventListener("click", () => ask(byId(id).dataset.op));
 }
+// Each key goes out as it is typed, and stays in sight.
+byId("keys").addEventListener("beforeinput", (event) => {
+  if (!/^[0-9*#]+$/.test(event.data ?? "")) return event.inputType.startsWith("insert") && event.preventDefault();
+  return ask("call.keys", { digits: event.data });
+});
 for (const item of document.querySelectorAll("[data-reason]")) {
   item.addEventListener("click", () => chooseReason(item.dataset.reason));
 }
@@ -170,6 +179,9 @@ onKeys({
   F7: () => press("do-leave"),
   F8: () => directory.focus(),
   F10: () => press("do-hang-up"),
+  "Shift+F4": () => press(byId("do-lower").hidden ? "do-raise" : "do-lower"),
+  "Shift+F6": () => press(byId("do-unmute").hidden ? "do-mute" : "do-unmute"),
+  "Shift+F7": () => press(byId("do-resume").hidden ? "do-pause" : "do-resume"),
   reason: (n) => !byId("reasons").hidden && config.reasons[n - 1] && (chooseReason(config.reasons[n - 1]), true),
   escape: () => openReasons(false),
 });

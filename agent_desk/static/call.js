@@ -36,9 +36,10 @@ function paintHead(call, seat) {
 function line(call, conversation, context) {
   const joined = context.queued_us || conversation.queued_us || context.started_us || conversation.started_us;
   const dnis = context.dnis || conversation.dnis;
-  const words = [call.isPast ? "上一通来电" : "来电"];
+  const kind = conversation.is_outbound ? "外呼" : "来电";
+  const words = [call.isPast ? `上一通${kind}` : kind];
   if (dnis) words.push(`拨打 ${dnis}`);
-  if (joined) words.push(`等待 ${duration((conversation.answered_us || nowUs()) - joined)}`);
+  if (joined && !conversation.is_outbound) words.push(`等待 ${duration((conversation.answered_us || nowUs()) - joined)}`);
   return words.join(" · ");
 }
 

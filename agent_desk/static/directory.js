@@ -1,16 +1,21 @@
-// Owns the directory of departments on the agent's page: search by name, pinyin initials or number, and the ways to reach each.
+// Owns the directory on the agent's page: departments by name, pinyin initials or number, colleagues and outside numbers by
+// their digits, and the ways to reach each.
 
 import { byId, el, keyed, setText } from "./dom.js";
 
 const RETRY_MS = 5000;
+const DIAL = ["call.dial", "外呼"];
 const WAYS = [
   ["call.three_way", "三方"],
   ["call.consult", "咨询"],
   ["call.transfer", "转接"],
 ];
+const MANY_DIGITS = 5;
 
 export class Directory {
-  constructor(onChoose) {
+  // `onChoose(op, named)`: `named` is one of {number}, {seat}, {agent}, as the command takes it.
+  constructor(config, onChoose) {
+    this.config = config;
     this.onChoose = onChoose;
     this.units = [];
     this.allowed = [];
@@ -44,6 +49,15 @@ export class Directory {
     for (const button of this.box.querySelectorAll("button")) button.disabled = !allowed.includes(button.dataset.way);
   }
 
+  // What was typed is a number of its own: a colleague's seat or 工号, or somebody outside.
+  typed() {
+    const digits = this.input.value.replaceAll(/[\s-]/g, "");
+    if (!/^\d{3,16}$/.test(digits)) return [];
+    if (this.config.seats.includes(digits)) return [{ id: `seat:${digits}`, name: `${digits} 座席`, named: { seat: digits }, ways: WAYS }];
+    if (digits.length < MANY_DIGITS) return [{ id: `agent:${digits}`, name: `工号 ${digits}`, named: { agent: digits }, ways: WAYS }];
+    return [{ id: `number:${digits}`, name: digits, named: { number: digits }, ways: [DIAL, ...WAYS] }];
+  }
+
   found() {
     const wanted = this.input.value.replaceAll(/\s/g, "").toLowerCase();
     const rank = ({ name, initials, numbers }) => {
@@ -55,26 +69,27 @@ export class Directory {
   }
 
   paint() {
-    const units = this.found();
+    const units = this.found().map((unit) => ({ ...unit, named: { number: unit.numbers[0] ?? "" }, ways: [...WAYS, DIAL] }));
+    if (!units.length) units.push(...this.typed());
     keyed(this.box, units, (unit) => unit.id, (unit) => this.row(unit), () => {});
     this.allow(this.allowed);
     if (this.units.length) this.note(units.length ? "" : "没有找到这个部门");
   }
 
   row(unit) {
-    const number = unit.numbers[0] ?? "";
-    const buttons = WAYS.map(([op, word]) => {
+    const buttons = unit.ways.map(([op, word]) => {
       const button = el("button", { class: "btn small", "data-way": op, "aria-label": `${word} ${unit.name}` }, word);
-      button.addEventListener("click", () => this.onChoose(op, { number, name: unit.name }));
+      button.addEventListener("click", () => this.onChoose(op, unit.named));
       return button;
     });
-    const hours = el("span", { class: "hours", title: unit.hours }, unit.hours);
+    const [reached] = Object.values(unit.named);
+    const hours = el("span", { class: "hours", title: unit.hours ?? "" }, unit.hours ?? "");
     return el(
       "div",
       { class: "unit" },
       el("b", {}, unit.name),
-      el("span", { class: "ways" }, ...(number ? buttons : [])),
-      el("span", { class: "wide small muted" }, hours, el("span", {}, number)),
+      el("span", { class: "ways" }, ...(reached ? buttons : [])),
+      el("span", { class: "wide small muted" }, hours, el("span", {}, unit.numbers ? unit.named.number : "")),
     );
   }
 

@@ -27,15 +27,18 @@ export function onKeys(actions) {
 
   window.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
-    if (event.key === "F9") arm(true);
+    if (event.key === "F9" && !event.shiftKey) arm(true);
     else if (event.key === "Escape") {
       arm(false);
       actions.escape();
       return;
     } else if (/^[1-9]$/.test(event.key)) {
       if (!onDigit(Number(event.key))) return;
-    } else if (/^F\d+$/.test(event.key) && actions[event.key]) actions[event.key]();
-    else return;
+    } else {
+      const action = /^F\d+$/.test(event.key) && actions[event.shiftKey ? `Shift+${event.key}` : event.key];
+      if (!action) return;
+      action();
+    }
     event.preventDefault();
   });
 }

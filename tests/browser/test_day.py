@@ -69,7 +69,7 @@ async def finish(agent: Visitor) -> None:
     """Hang up and go back to not ready, so that the next test begins as this one did."""
     await agent.page.keyboard.press("F10")
     await agent.until(STATE, "整理")
-    await agent.until("#call-line", "上一通来电")
+    await agent.until("#call-line", "上一通")
     await agent.page.keyboard.press("F3")
     await agent.page.keyboard.press("1")
     await agent.until(STATE, "小休")
@@ -147,6 +147,47 @@ async def test_a_department_is_consulted_with_the_citizen_on_hold_and_gets_the_c
     await agent.page.click("#do-complete")
     await agent.until(STATE, "整理")
     await call.hang_up()
+    await finish(agent)
+
+
+async def test_the_agent_mutes_pauses_the_recording_raises_a_hand_and_types_keys(
+    agent: Visitor, city: City
+) -> None:
+    await city.behave(SEAT, answer(after_s=0.3))
+    await be_ready(agent)
+    await dial(city, "13800005689", 13)
+    await agent.until(STATE, "通话")
+    press = agent.page.keyboard.press
+    for key, then in (("Shift+F6", "取消静音"), ("Shift+F7", "恢复录音")):
+        await press(key)
+        await agent.until(".acts .btn:visible", then)
+    await press("Shift+F4")
+    await agent.until(".bar .btn:visible", "放下")
+    for key, then in (("Shift+F6", "静音"), ("Shift+F7", "暂停录音")):
+        await press(key)
+        await agent.until(".acts .btn:visible", then)
+    await press("Shift+F4")
+    await agent.until(".bar .btn:visible", "举手")
+    assert await agent.page.is_hidden("#keypad")
+    await three_way(agent, "sjyj")
+    await agent.until(STATE, "三方")
+    third = await city.leg(EDUCATION)
+    await agent.page.locator("#keys").press_sequentially("1x#")
+    await third.pressed("1#")
+    assert await agent.page.input_value("#keys") == "1#"
+    await finish(agent)
+
+
+async def test_an_agent_calls_a_citizen_by_typing_the_number(agent: Visitor, city: City) -> None:
+    await city.behave(SEAT, answer(after_s=0.3))
+    await agent.page.keyboard.press("F8")
+    await agent.page.keyboard.type("139 0538 0091")
+    await agent.page.keyboard.press("Enter")
+    await agent.page.keyboard.press("Enter")
+    await agent.until(STATE, "外呼")
+    await agent.until("#call-line", "外呼")
+    await agent.until(STATE, "通话")
+    await agent.until("#call-number", "139****0091")
     await finish(agent)
 
 

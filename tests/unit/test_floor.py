@@ -194,8 +194,15 @@ def test_a_withdrawn_third_party_is_hung_up_even_when_it_appears_later():
 
 def test_only_listed_numbers_can_be_called():
     world, _, _ = talking()
-    for command in (ThreeWay("00861012345"), ThreeWay("110"), EmergencyCall(HOUSING), EmergencyCall("")):
+    for command in (ThreeWay("00861012345"), EmergencyCall(HOUSING), EmergencyCall("")):
         assert world.ask("8001", "1001", command).code is Code.BAD_NUMBER
+
+
+def test_110_is_an_emergency_however_it_is_asked_for():
+    world, citizen, _leg = talking()
+    assert isinstance(world.ask("8001", "1001", ThreeWay("110")), dict)
+    (attempt,) = world.seen.conversations[f"n1-{citizen}"].attempts
+    assert attempt.is_emergency
 
 
 def test_the_citizen_leaving_ends_the_room_and_stops_the_call_to_the_third_party():
