@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -81,8 +80,8 @@ def _why(error: Exception) -> str:
     match error:
         case TimeoutError():
             return "no answer in time"
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return "its TLS certificate is not accepted"
+        case aiohttp.ClientSSLError():
+            return "no TLS: its certificate or protocol is not accepted"
         case aiohttp.ClientConnectorDNSError():
             return "its name is not known"
         case aiohttp.ClientConnectorError():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,8 @@ class Webhooks:
             await receiver.open()
         runs = [self._consumer.run(), *(lane.run() for lane in self._lanes)]
         self._tasks = [asyncio.create_task(run) for run in runs]
+        for task in self._tasks:
+            task.add_done_callback(_report_end)
 
     async def stop(self) -> None:
         """Stop in the middle: what is not delivered is on the list."""
@@ -105,6 +108,14 @@ class Webhooks:
             await self._ledger.positions("", 0, (), clock.now().utc_us)
         except sqlite3.Error as error:
             log.error("list of webhook deliveries cannot be read", why=str(error))
+
+
+def _report_end(task: asyncio.Task[None]) -> None:
+    """A mistake of ours must be seen, without its words, which may be a citizen's."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        log.error("a part of the webhooks ended", why=type(error).__name__, where=where)
 
 
 def _report_lost(count: int) -> None:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from ctiserver.api.states import CaseBrief
 from ctiserver.hooks import consumer, ledger, retry, sender
 from ctiserver.hooks.ledger import Delivery, Ledger
-from tests.unit.hooks_room import CALLER, Ear, Room, answering, call, calls_110, ear, ends, offered, until
+from tests.hooks_room import CALLER, Ear, Room, answering, call, calls_110, ear, ends, offered, until
 
 
 @pytest.fixture(autouse=True)
@@ -350,6 +350,22 @@ async def test_a_locked_list_delays_and_loses_nothing(
         await one.until(1)
         await until_listed(room, 0)
     assert len(one.heard) == 1
+
+
+async def test_a_mistake_of_ours_is_seen_without_a_citizens_words(
+    room: Room, one: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: object) -> None:
+        raise KeyError(CALLER)
+
+    await room.start(room.hook(one))
+    monkeypatch.setattr(consumer, "hooks_of", stumble)
+    with capture_logs() as logs:
+        room.happens(offered(1))
+        await until(lambda: bool(logs))
+    assert (logs[0]["why"], logs[0]["log_level"]) == ("KeyError", "error")
+    assert logs[0]["where"].startswith("test_hooks.py:")
+    assert CALLER not in str(logs)
 
 
 async def test_nobody_else_may_read_the_list(room: Room, one: Ear) -> None:

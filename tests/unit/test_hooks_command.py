@@ -13,10 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from cli.stage import stage_settings
 from ctiserver.hooks import retry, sender
 from hotline.errors import HotlineError
 from hotline.settings import WebhookSettings
-from tests.unit.hooks_room import CALLER, Ear, Room, answering, ear, offered, until
+from rehearsal.ports import free_ports
+from tests.hooks_room import CALLER, Ear, Room, answering, ear, offered, until
 
 RUNNER = CliRunner()
 
@@ -130,6 +132,13 @@ async def test_a_trial_of_an_address_where_nobody_listens_says_so(room: Room, on
     assert "all: not taken, no connection, after" in text
 
 
+async def test_a_trial_by_https_where_there_is_none_says_so(room: Room, one: Ear) -> None:
+    hook = msgspec.structs.replace(room.hook(one), url=one.url.replace("http:", "https:"))
+    status, text = await hotline(room, hook, "test", "all")
+    assert status == 1
+    assert "all: not taken, no TLS: its certificate or protocol is not accepted" in text
+
+
 async def test_a_secret_goes_to_a_file_for_the_operator_alone_and_not_to_the_screen(
     room: Room, one: Ear
 ) -> None:
@@ -140,6 +149,11 @@ async def test_a_secret_goes_to_a_file_for_the_operator_alone_and_not_to_the_scr
     assert "whsec_" not in text
     assert "secret = whsec_" in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_rehearsal_tells_nobody_of_its_invented_calls(room: Room, one: Ear) -> None:
+    site = room.settings(room.hook(one))
+    assert stage_settings(site, room.state / "rehearsal", seats=1, ports=free_ports(7)).webhooks == ()
 
 
 async def test_a_webhook_that_is_not_in_the_settings_is_named(room: Room, one: Ear) -> None:
