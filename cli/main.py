@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import doctor as doctor_of
+from cli import hooks as hooks_of
 from cli import people as people_of
 from cli import status as status_of
 from cli.demo import demo as play
@@ -36,6 +37,8 @@ app = typer.Typer(
 )
 person = typer.Typer(help="The people who may log in.", no_args_is_help=True)
 app.add_typer(person, name="person")
+hooks = typer.Typer(help="Webhooks: what integrators are sent.", no_args_is_help=True)
+app.add_typer(hooks, name="hooks")
 _WIDE = 160
 """Columns of a table that goes to a file or a pipe, where nothing need be broken to fit a screen."""
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
@@ -197,6 +200,51 @@ def phone(seat: str, settings: SettingsFile = None) -> None:
     say(f"user       {seat}")
     say(f"server     {site.switch.host}, UDP port {site.switch.sip_port}")
     say(f"password   in {path}; delete the file when the phone has it")
+
+
+@hooks.command("list")
+def hooks_list(
+    settings: SettingsFile = None,
+    dead: Annotated[bool, typer.Option("--dead", help="only what was given up")] = False,
+    json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """What is still to be delivered, and what was given up."""
+    found = asyncio.run(hooks_of.listed(settings_from(settings)[0], only_dead=dead))
+    if json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
+        return
+    for one in found:
+        say(hooks_of.line(one))
+    say(f"{sum(not one.dead_us for one in found)} waiting, {sum(one.dead_us > 0 for one in found)} given up")
+
+
+@hooks.command("retry")
+def hooks_retry(
+    id: Annotated[str | None, typer.Argument(help="an event's id, as listed")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="everything on the list")] = False,
+    settings: SettingsFile = None,
+) -> None:
+    """Try again at once what was given up or waits for its next try."""
+    if (id is None) is not all_:
+        raise HotlineError("name one event's id, or say --all")
+    count = asyncio.run(hooks_of.retry(settings_from(settings)[0], id))
+    say(f"{count} deliveries are tried again by the running CTI server")
+
+
+@hooks.command("test")
+def hooks_test(name: str, settings: SettingsFile = None) -> None:
+    """Send a `ping` and say what came back; exit status 1 when it was not taken."""
+    trial = asyncio.run(hooks_of.try_out(settings_from(settings)[0], name))
+    say(f"{name}: {'taken' if trial.is_well else 'not taken'}, {trial.what}")
+    if not trial.is_well:
+        raise typer.Exit(1)
+
+
+@hooks.command("secret")
+def hooks_secret(name: str, settings: SettingsFile = None) -> None:
+    """Write a webhook's secret, for its receiver, to a file that you alone may read."""
+    path = hooks_of.write_secret(settings_from(settings)[0], name)
+    say(f"secret in {path}; delete the file when the receiver has it")
 
 
 def _password() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from asterisk_conf.render import seat_password
@@ -11,7 +10,7 @@ from hotline.db import migrate
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.errors import DatabaseUnavailable, HotlineError
 from hotline.identity.people import NewPerson, Person, create_person, list_people
-from hotline.secret import load_or_create
+from hotline.secret import load_or_create, write_private
 from hotline.settings import Settings
 
 
@@ -59,13 +58,8 @@ def write_account(settings: Settings, seat: str) -> Path:
         "codecs": "PCMA, PCMU",
     }
     path = settings.state / "phones" / f"{seat}.txt"
-    fresh = path.with_name(f".{seat}.new")
     try:
-        path.parent.mkdir(exist_ok=True, mode=0o700)
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.writelines(f"{name} = {value}\n" for name, value in lines.items())
-        fresh.replace(path)
+        write_private(path, "".join(f"{name} = {value}\n" for name, value in lines.items()))
     except OSError as error:
         raise HotlineError(f"cannot write {path}: {error.strerror}") from error
     return path

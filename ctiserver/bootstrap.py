@@ -19,6 +19,7 @@ from ctiserver.api.commands import Actor, Command, Refusal
 from ctiserver.api.history import History
 from ctiserver.api.pushes import Push, Snapshot
 from ctiserver.api.states import CaseBrief, Contact
+from ctiserver.hooks.service import Webhooks
 from ctiserver.metrics import Figures, MetricsServer
 from ctiserver.model.effects import SendKey, SwitchEffect
 from ctiserver.model.events import Event
@@ -123,6 +124,7 @@ class CtiServer:
         self._names: dict[str, str] = {}
         self._units: list[directory.Unit] = []
         self._projector = Projector(journal, self._store, settings.node, _report_projector)
+        self._webhooks = Webhooks(settings, journal, self._describe, self._cases)
         self._push_key = keys.push_key
         self.link = Link(
             ami_host(settings),
@@ -171,6 +173,7 @@ class CtiServer:
         self.push = PushServer(self._settings, self._push_key, self, lambda p: self._names.get(p, ""))
         await self.push.start()
         await self._metrics.start()
+        await self._webhooks.start()
         await self.link.start(FIRST_LINK_S)
         self._tasks = [
             asyncio.create_task(self._projector.run()),
@@ -184,6 +187,7 @@ class CtiServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._metrics.stop()
+        await self._webhooks.stop()
         await self.link.stop()
         if hasattr(self, "service"):
             await self.service.stop()
@@ -201,13 +205,20 @@ class CtiServer:
             unwritten=self._journal.waiting,
             unprojected=await self._journal.behind(PROJECTOR),
             now_us=clock.now().utc_us,
+            hooks=await self._webhooks.figures(),
         )
 
     async def _past(self, key: str) -> tuple[tuple[Contact, ...], tuple[CaseBrief, ...]]:
         return await self._store.recent(key, CONTACTS)
 
+    async def _cases(self, key: str) -> tuple[CaseBrief, ...]:
+        return (await self._past(key))[1]
+
+    def _describe(self, number: str) -> numbers.CallerNumber:
+        return numbers.describe(number, self._settings.area_code, self._settings.city)
+
     def _key_of(self, number: str) -> str:
-        return numbers.describe(number, self._settings.area_code, self._settings.city).key
+        return self._describe(number).key
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

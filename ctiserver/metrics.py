@@ -28,6 +28,20 @@ log = structlog.get_logger("ctiserver")
 _SECOND_US = 1_000_000
 
 
+class HookFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One webhook. Counts since the CTI server's start; `oldest_us`: since when the oldest delivery waits,
+    0 when none does; `is_gone`: its receiver wants nothing any more.
+    """
+
+    name: str
+    delivered: int
+    retried: int
+    dead: int
+    waiting: int
+    oldest_us: int
+    is_gone: bool
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to show at one instant."""
 
@@ -42,6 +56,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     unprojected: int
     """Journal entries that the database does not hold yet."""
     now_us: int
+    hooks: tuple[HookFigures, ...] = ()
 
 
 class _Reading(Collector):
@@ -57,6 +72,7 @@ class _Reading(Collector):
         yield from _seats(self._figures)
         yield from _link(self._figures)
         yield from _insides(self._figures)
+        yield from _hooks(self._figures)
 
 
 def exposition(figures: Figures) -> bytes:
@@ -127,6 +143,31 @@ def _insides(figures: Figures) -> Iterator[Metric]:
         yield GaugeMetricFamily(f"hotline_{name}", what, value=value)
 
 
+def _hooks(figures: Figures) -> Iterator[Metric]:
+    for name, what in (
+        ("delivered", "Webhook deliveries that the receiver took"),
+        ("retried", "Tries at webhook deliveries that failed and are repeated later"),
+        ("dead", "Webhook deliveries given up after many tries"),
+    ):
+        count = CounterMetricFamily(f"hotline_hooks_{name}", what, labels=["hook"])
+        for hook in figures.hooks:
+            count.add_metric([hook.name], getattr(hook, name))
+        yield count
+    waiting = GaugeMetricFamily("hotline_hooks_waiting", "Webhook deliveries not taken yet", labels=["hook"])
+    oldest = GaugeMetricFamily(
+        "hotline_hooks_oldest_seconds", "How long the oldest delivery has waited", labels=["hook"]
+    )
+    gone = GaugeMetricFamily(
+        "hotline_hooks_gone", "Whether the receiver said 410 and is left alone", labels=["hook"]
+    )
+    for hook in figures.hooks:
+        waiting.add_metric([hook.name], hook.waiting)
+        since = max(0, figures.now_us - hook.oldest_us) if hook.oldest_us else 0
+        oldest.add_metric([hook.name], since / _SECOND_US)
+        gone.add_metric([hook.name], hook.is_gone)
+    yield from (waiting, oldest, gone)
+
+
 class MetricsServer:
     """The endpoint; with port 0 there is none. `read` gives the figures of the moment."""
 
@@ -163,6 +204,6 @@ class MetricsServer:
         try:
             figures = await self._read()
         except sqlite3.Error as error:
-            log.warning("figures not shown: the journal cannot be read", why=str(error))
-            return web.Response(status=503, text="the journal cannot be read\n")
+            log.warning("figures not shown: journal or list of webhooks cannot be read", why=str(error))
+            return web.Response(status=503, text="the journal or the list of webhooks cannot be read\n")
         return web.Response(body=exposition(figures), headers={"Content-Type": CONTENT_TYPE_LATEST})

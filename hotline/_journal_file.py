@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -15,7 +14,6 @@ Row = tuple[str, int, str, bytes]
 Step = Callable[[sqlite3.Connection], None]
 
 _BUSY_S = 1.0
-_UNREADABLE = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS entries (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
     " event_id TEXT NOT NULL UNIQUE, at_us INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL)",
@@ -64,19 +62,3 @@ def ask(path: Path, question: Callable[[sqlite3.Connection], _Result], otherwise
         sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=_BUSY_S)
     ) as connection:
         return question(connection)
-
-
-def is_unreadable(error: BaseException) -> bool:
-    """Whether the file itself is broken, so that trying again would not help."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(code, int) and code & 0xFF in _UNREADABLE
-
-
-def set_aside(path: Path) -> str:
-    """Move a broken file and its companions out of the way, keeping them; the new name."""
-    name = f"{path.name}.broken-{time.time_ns()}"
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(path.with_name(name + suffix))
-    return name

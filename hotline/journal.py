@@ -22,6 +22,7 @@ from typing import TypeVar
 import msgspec
 
 from hotline import _journal_file as file
+from hotline import broken_file
 
 GAP = "journal_gap"
 """Kind of the entry that stands where others were lost; its body is a `Gap`."""
@@ -86,7 +87,7 @@ class Journal:
         self._lost = 0
         self._closing = False
         self._is_well = True
-        self._written = asyncio.Event()
+        self._written: dict[str, asyncio.Event] = {}
         self._tried = asyncio.Event()
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reader")
         self._writer = threading.Thread(target=self._write_forever, name="journal-writer", daemon=True)
@@ -123,10 +124,19 @@ class Journal:
         )
         return [JournalEntry(event_id=i, at_us=at, kind=k, body=b, seq=seq) for i, at, k, b, seq in rows]
 
-    async def written(self) -> None:
-        """Return when something has been written since the last call. For one waiter."""
-        await self._written.wait()
-        self._written.clear()
+    async def last(self) -> int:
+        """The `seq` of the newest entry on the disk; 0 when there is none."""
+        row = await self._asked(lambda found: found.execute("SELECT MAX(seq) FROM entries").fetchone(), None)
+        return int(row[0] or 0) if row else 0
+
+    async def written(self, reader: str) -> None:
+        """Return when something has been written since that reader's last call; its first returns at once."""
+        news = self._written.get(reader)
+        if news is None:
+            self._written[reader] = asyncio.Event()
+            return
+        await news.wait()
+        news.clear()
 
     async def identity(self) -> str:
         """The file's random name: a checkpoint in one journal says nothing of another. "" if not made."""
@@ -253,11 +263,15 @@ class Journal:
             if isinstance(item, _Chore):
                 self._call(_finish, item.done)
         self._batch = []
-        self._call(self._written.set)
+        self._call(self._wake_readers)
+
+    def _wake_readers(self) -> None:
+        for news in self._written.values():
+            news.set()
 
     def _on_trouble(self, error: sqlite3.Error | OSError) -> None:
         why = str(error) or type(error).__name__
-        if file.is_unreadable(error):
+        if broken_file.is_unreadable(error):
             why = self._start_anew(why)
         self._is_well = False
         with self._changed:
@@ -267,7 +281,7 @@ class Journal:
     def _start_anew(self, why: str) -> str:
         """The file is broken: keep it under another name, and let the new one begin with a mark."""
         try:
-            why = f"{why}; kept as {file.set_aside(self.path)}"
+            why = f"{why}; kept as {broken_file.set_aside(self.path)}"
         except OSError as error:
             return f"{why}; cannot be set aside: {error.strerror}"
         at_us = time.time_ns() // 1000

@@ -1,7 +1,9 @@
-"""Owns the hotline's secrets: made at first start, kept in one file (mode 0600), never logged or printed."""
+"""Owns the hotline's secrets: made at first start, kept in files (mode 0600), never logged or printed."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -48,3 +50,65 @@ def load_or_create(state: Path) -> Secrets:
     except OSError as error:
         raise BadSettings(f"cannot write {path}: {error.strerror}") from error
     return made
+
+
+HOOK_PREFIX = "whsec_"
+"""How a webhook's secret begins in writing (Standard Webhooks); base64 of the key follows."""
+_HOOK_BYTES = 32
+_LEAST_HOOK_BYTES = 24
+
+
+class HookSecret(msgspec.Struct, frozen=True):
+    """The key that signs what one webhook is sent. `repr` does not show it."""
+
+    key: bytes
+
+    def __repr__(self) -> str:
+        return "HookSecret(…)"
+
+    @property
+    def text(self) -> str:
+        """As integrators take it: whsec_ and base64."""
+        return HOOK_PREFIX + base64.b64encode(self.key).decode()
+
+
+def hook_secret(state: Path, name: str) -> HookSecret:
+    """The secret of the webhook `name`, from `state`/hook-secrets; made when there is none. To change it,
+    remove the file and restart.
+    """
+    path = state / "hook-secrets" / name
+    if not path.exists():
+        _make(path, HookSecret(secrets.token_bytes(_HOOK_BYTES)).text + "\n")
+    try:
+        text = path.read_text(encoding="ascii").strip()
+        key = base64.b64decode(text.removeprefix(HOOK_PREFIX), validate=True)
+    except (OSError, ValueError) as error:
+        raise BadSettings(
+            f"cannot read {path}; restore the file or remove it to make a new secret"
+        ) from error
+    if not text.startswith(HOOK_PREFIX) or len(key) < _LEAST_HOOK_BYTES:
+        raise BadSettings(f"{path} holds no secret; restore the file or remove it to make a new one")
+    return HookSecret(key)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read, whole or not at all, in place of the old; or OSError."""
+    fresh = path.with_name(f".{path.name}.new")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def _make(path: Path, text: str) -> None:
+    """Make the file, whole at once; when somebody else was first, theirs stays."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(fresh, text)
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+    except OSError as error:
+        raise BadSettings(f"cannot write {path}: {error.strerror}") from error

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from hotline.errors import BadSettings
 
 LOOPBACK = "127.0.0.1"
+HOOK_EVENTS = (
+    "call.offered",
+    "call.answered",
+    "call.ended",
+    "call.three_way",
+    "call.missed",
+    "emergency.called",
+    "emergency.changed",
+)
+"""What a webhook may ask for; docs/api/webhooks.md says when each is sent."""
 
 
 class TrunkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -77,6 +89,22 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     port: int = 8080
 
 
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One integrator's address to which events of calls are sent, signed (回调). Its secret is in the state
+    directory.
+    """
+
+    name: str
+    url: str
+    """https; http only to a loopback or private address."""
+    events: tuple[str, ...] = ()
+    """Out of HOOK_EVENTS; empty: all of them."""
+    timeout_s: int = 10
+    """How long one try may take, seconds."""
+    with_numbers: bool = False
+    """Whether `call.*` carry the citizen's number; `emergency.*` always do."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a site can set. `state_dir` is absolute after `load`: databases, recordings, secrets and
     logs live there.
@@ -109,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     cti: CtiSettings = msgspec.field(default_factory=CtiSettings)
     ivr: IvrSettings = msgspec.field(default_factory=IvrSettings)
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
+    webhooks: tuple[WebhookSettings, ...] = ()
 
     @property
     def state(self) -> Path:
@@ -130,6 +159,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOST = re.compile(r"[0-9A-Za-z.:-]{1,255}")
 _NUMBER = re.compile(r"[0-9]{3,16}")
 _PATTERN = re.compile(r"[0-9XZN]{3,16}")
+_URL = re.compile(r"[!-~]{1,1000}")
+_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 
 
 def load(path: Path) -> Settings:
@@ -156,6 +187,7 @@ def check(settings: Settings) -> None:
     _check_names(settings)
     _check_ports(settings)
     _check_seats(settings)
+    _check_webhooks(settings.webhooks)
     queue = settings.queue
     if min(queue.ring_s, queue.wrapup_s, queue.announce_every_s, queue.service_level_s) < 1:
         raise BadSettings(
@@ -225,3 +257,48 @@ def _check_seats(settings: Settings) -> None:
         raise BadSettings("seats: count is 1 to 2000, first 100 to 99999")
     if settings.queue.number in settings.seat_ids:
         raise BadSettings(f"queue.number {settings.queue.number} is a seat's number too")
+
+
+def _check_webhooks(hooks: tuple[WebhookSettings, ...]) -> None:
+    names = [hook.name for hook in hooks]
+    if len(set(names)) != len(names):
+        raise BadSettings("webhooks: two webhooks have one name")
+    for hook in hooks:
+        if not _NAME.fullmatch(hook.name):
+            raise BadSettings(
+                f"webhooks: name {hook.name!r} must be lower-case letters, digits and _, at most 31"
+            )
+        _check_hook_url(hook)
+        if unknown := [kind for kind in hook.events if kind not in HOOK_EVENTS]:
+            raise BadSettings(f"webhooks: {unknown[0]!r} of {hook.name} is none of {', '.join(HOOK_EVENTS)}")
+        if not 1 <= hook.timeout_s <= 60:
+            raise BadSettings(f"webhooks: timeout_s of {hook.name} is 1 to 60 seconds")
+
+
+def _check_hook_url(hook: WebhookSettings) -> None:
+    """The message does not repeat the URL: its query may hold a password."""
+    where = f"webhooks: url of {hook.name}"
+    if not _URL.fullmatch(hook.url):
+        raise BadSettings(f"{where} must be plain ASCII without blanks, at most 1000 characters")
+    try:
+        url = urlsplit(hook.url)
+        has_port = url.port != 0
+    except ValueError as error:
+        raise BadSettings(f"{where} has a host or port that is none") from error
+    if url.scheme not in ("http", "https") or not url.hostname or not has_port:
+        raise BadSettings(f"{where} must be https://host/… or http://host/…")
+    if url.username is not None or url.fragment:
+        raise BadSettings(f"{where} must hold no user name, password or #")
+    if url.scheme == "http" and not _is_near(url):
+        raise BadSettings(f"{where} must be https: plain http is for loopback and private addresses only")
+
+
+def _is_near(url: SplitResult) -> bool:
+    """Whether the host is this machine or an address that is not routed on the internet (RFC 1918, 4193)."""
+    if url.hostname == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(url.hostname or "")
+    except ValueError:
+        return False
+    return address.is_loopback or any(address in net for net in _PRIVATE if net.version == address.version)

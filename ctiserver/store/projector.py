@@ -60,7 +60,7 @@ class Projector:
             if not self._is_well:
                 self._is_well = True
                 self._report(ProjectorHealth(is_well=True))
-            await self._journal.written()
+            await self._journal.written(PROJECTOR)
             await asyncio.sleep(_LINGER_S)
 
     async def catch_up(self) -> int:

@@ -258,11 +258,26 @@ async def test_nobody_else_may_read_the_journal(opened: Open) -> None:
         assert path.stat().st_mode & 0o077 == 0
 
 
-async def test_a_reader_is_woken_by_a_write(opened: Open) -> None:
+async def test_each_reader_is_woken_by_a_write(opened: Open) -> None:
     await opened.journal.flushed()
-    await opened.journal.written()
-    waiter = asyncio.ensure_future(opened.journal.written())
+    await opened.journal.written("one")
+    await opened.journal.written("other")
+    waiters = [asyncio.ensure_future(opened.journal.written(reader)) for reader in ("one", "other")]
     await asyncio.sleep(0)
-    assert not waiter.done()
+    assert not any(waiter.done() for waiter in waiters)
     opened.journal.append(entries(1))
-    await asyncio.wait_for(waiter, 5)
+    await asyncio.wait_for(asyncio.gather(*waiters), 5)
+
+
+async def test_what_is_written_while_a_reader_looks_away_wakes_it_later(opened: Open) -> None:
+    await opened.journal.written("one")
+    opened.journal.append(entries(1))
+    await opened.journal.flushed()
+    await asyncio.wait_for(opened.journal.written("one"), 5)
+
+
+async def test_the_newest_entry_is_known(opened: Open) -> None:
+    assert await opened.journal.last() == 0
+    opened.journal.append(entries(3))
+    await opened.journal.flushed()
+    assert await opened.journal.last() == (await opened.journal.read(0, 9))[-1].seq

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ctiserver.ami.connection import Counters
 from ctiserver.api.pushes import Snapshot
 from ctiserver.api.states import Conversation, Phase, Queue, Seat, SeatState
-from ctiserver.metrics import Figures, MetricsServer, exposition
+from ctiserver.metrics import Figures, HookFigures, MetricsServer, exposition
 from hotline.errors import PortBusy
 from rehearsal.ports import free_ports
 
@@ -58,6 +58,24 @@ def test_the_figures_are_those_of_the_floor_the_link_the_screens_and_the_journal
     assert (value("hotline_ami_events_total"), value("hotline_ami_dropped_total")) == (100, 3)
     assert (value("hotline_push_clients"), value("hotline_push_waiting_most")) == (3, 4)
     assert (value("hotline_journal_unwritten"), value("hotline_journal_unprojected")) == (5, 6)
+
+
+def test_webhooks_are_counted_by_name() -> None:
+    police = HookFigures(
+        name="police", delivered=7, retried=3, dead=1, waiting=2, oldest_us=NOW - 1_500_000, is_gone=True
+    )
+    idle = HookFigures(name="idle", delivered=0, retried=0, dead=0, waiting=0, oldest_us=0, is_gone=False)
+    value = read(exposition(figures(hooks=(police, idle))).decode())
+    for name, expected in (
+        ("delivered_total", 7),
+        ("retried_total", 3),
+        ("dead_total", 1),
+        ("waiting", 2),
+        ("oldest_seconds", 1.5),
+        ("gone", 1),
+    ):
+        assert value(f"hotline_hooks_{name}", hook="police") == expected
+        assert value(f"hotline_hooks_{name}", hook="idle") == 0
 
 
 def test_no_figure_names_a_person() -> None:

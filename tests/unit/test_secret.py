@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from hotline.errors import BadSettings
-from hotline.secret import Secrets, load_or_create
+from hotline.secret import HookSecret, Secrets, hook_secret, load_or_create
 
 
 def test_the_first_start_makes_secrets_and_the_second_reads_them(tmp_path: Path) -> None:
@@ -46,6 +46,46 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(BadSettings, match=r"cannot write .*file/state/secrets\.json"):
         load_or_create(tmp_path / "file" / "state")
+
+
+def test_each_webhook_has_a_secret_of_its_own_that_stays(tmp_path: Path) -> None:
+    first, other = hook_secret(tmp_path / "state", "police"), hook_secret(tmp_path / "state", "reports")
+    assert first != other
+    assert hook_secret(tmp_path / "state", "police") == first
+    assert first.text.startswith("whsec_")
+    assert len(first.key) == 32
+
+
+def test_only_the_owner_can_read_a_webhooks_secret(tmp_path: Path) -> None:
+    hook_secret(tmp_path / "state", "police")
+    folder = tmp_path / "state" / "hook-secrets"
+    assert [path.name for path in folder.iterdir()] == ["police"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder.parent, folder, folder / "police")] == [
+        0o700,
+        0o700,
+        0o600,
+    ]
+
+
+def test_a_removed_secret_is_made_anew(tmp_path: Path) -> None:
+    before = hook_secret(tmp_path, "police")
+    (tmp_path / "hook-secrets" / "police").unlink()
+    assert hook_secret(tmp_path, "police") != before
+
+
+@pytest.mark.parametrize("text", ["", "whsec_", "whsec_AAAA", "whsec_!!", "hunter2", "whsec_" + "é" * 40])
+def test_a_damaged_webhook_secret_signs_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "hook-secrets").mkdir()
+    (tmp_path / "hook-secrets" / "police").write_text(text, encoding="utf-8")
+    with pytest.raises(BadSettings, match=r"hook-secrets/police") as refused:
+        hook_secret(tmp_path, "police")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_printing_a_webhooks_secret_does_not_show_it(tmp_path: Path) -> None:
+    made = hook_secret(tmp_path, "police")
+    assert [str(made), repr([made])] == ["HookSecret(…)", "[HookSecret(…)]"]
+    assert HookSecret(b"k" * 32).text == "whsec_a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 
 
 def words_of(secrets: Secrets) -> list[str]:

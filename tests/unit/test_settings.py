@@ -15,6 +15,11 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+def hook(**other: str) -> str:
+    fields = {"name": "'police'", "url": "'https://host/hooks'", **other}
+    return "[[webhooks]]\n" + "".join(f"{name} = {value}\n" for name, value in fields.items())
+
+
 def test_an_empty_file_gives_the_defaults_of_tai_an(tmp_path: Path) -> None:
     settings = load(write(tmp_path, ""))
     assert (settings.city, settings.area_code) == ("泰安", "0538")
@@ -61,6 +66,30 @@ def test_a_section_changes_only_what_it_names(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example.org/12345?site=1",
+        "https://8.8.8.8:8443/",
+        "http://127.0.0.1:9000/x",
+        "http://[::1]:9000/",
+        "http://localhost/",
+        "http://10.20.0.9/",
+        "http://192.168.3.4/",
+        "http://[fd00::7]/",
+    ],
+)
+def test_a_webhook_may_go_by_https_anywhere_and_by_http_nearby(tmp_path: Path, url: str) -> None:
+    (loaded,) = load(write(tmp_path, hook(url=f"'{url}'", events="['emergency.called']"))).webhooks
+    assert (loaded.url, loaded.events, loaded.with_numbers) == (url, ("emergency.called",), False)
+
+
+def test_a_refused_url_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load(write(tmp_path, hook(url="'http://8.8.8.8/?password=hunter2'")))
+    assert "hunter2" not in str(refused.value)
+
+
 def test_chinese_text_survives_the_file(tmp_path: Path) -> None:
     settings = load(write(tmp_path, 'city = "临沂"\nnot_ready_reasons = ["小休", "外出"]'))
     assert settings.city == "临沂"
@@ -98,6 +127,25 @@ def test_chinese_text_survives_the_file(tmp_path: Path) -> None:
         ("[desk]\nport = 8765", "both want port 8765"),
         ("[cti]\nmetrics_port = 8080", "both want port 8080"),
         ("[cti]\nmetrics_port = -1", "cti.metrics_port: -1"),
+        (hook(name="'N 1'"), "name 'N 1'"),
+        (hook() + hook(), "two webhooks have one name"),
+        (hook(url="''"), "plain ASCII without blanks"),
+        (hook(url="'https://host/a b'"), "plain ASCII without blanks"),
+        (hook(url="'https://host/市民'"), "plain ASCII without blanks"),
+        (hook(url="'ftp://host/'"), "must be https://host"),
+        (hook(url="'https:///path'"), "must be https://host"),
+        (hook(url="'https://host:0/'"), "must be https://host"),
+        (hook(url="'https://host:70000/'"), "host or port that is none"),
+        (hook(url="'https://[::1/'"), "host or port that is none"),
+        (hook(url="'https://me:word@host/'"), "no user name, password"),
+        (hook(url="'https://host/#part'"), "no user name, password"),
+        (hook(url="'http://hooks.example.org/'"), "must be https: plain http"),
+        (hook(url="'http://8.8.8.8/'"), "must be https: plain http"),
+        (hook(url="'http://172.32.0.1/'"), "must be https: plain http"),
+        (hook(url="'http://0.0.0.0/'"), "must be https: plain http"),
+        (hook(events="['call.begun']"), "'call.begun' of police is none of call.offered"),
+        (hook(timeout_s="0"), "timeout_s of police is 1 to 60"),
+        (hook(timeout_s="61"), "timeout_s of police is 1 to 60"),
         ("not_ready_reasons = ['']", "not_ready_reasons"),
         ("not_ready_reasons = ['a;b']", "not_ready_reasons"),
         ("not_ready_reasons = ['a|b']", "not_ready_reasons"),

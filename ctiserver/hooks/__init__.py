@@ -1,0 +1,3 @@
+"""Webhooks: what happened, sent to integrators and the emergency centre, signed and retried, off the
+real-time path.
+"""
