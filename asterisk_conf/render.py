@@ -70,6 +70,11 @@ MODULES = (
     "app_mixmonitor",
     "app_chanspy",
     "app_senddtmf",
+    "app_stack",
+    "app_originate",
+    "app_channelredirect",
+    "app_dial",
+    "func_global",
     "res_mutestream",
     "app_echo",
     "res_cdrel_custom",
@@ -135,6 +140,9 @@ def render(settings: Settings, secrets: Secrets, paths: NodePaths) -> dict[str, 
         "events": EVENTS,
         "cel_fields": CEL_FIELDS,
         "probe_s": PROBE_S,
+        "emergency": settings.emergency_numbers,
+        "emergency_trunks": settings.emergency_trunks or (settings.outbound_trunk,),
+        "ring_s": settings.third_party_ring_s,
     }
     return render_base(paths, MODULES) | render_templates(environment(), _HOTLINE, values)
 

@@ -51,6 +51,8 @@ from ctiserver.model.state import (
     third_party_of,
 )
 
+_KEYED = re.compile(r"Local/([0-9]+)@sos-route-")
+"""How the dialplan calls an emergency service for a seat's keypad."""
 _ENDPOINT = re.compile(r"PJSIP/([A-Za-z0-9_.]+)-[0-9a-fA-F]+")
 
 _CAUSES = {
@@ -194,6 +196,8 @@ def adopt(state: State, channel: Channel) -> Leg | None:
     rung = seat_call_of(channel.uid)
     if rung is not None:
         return adopt_rung_seat(state, channel, *rung)
+    if channel.context == "room-third":
+        return adopt_keyed(state, channel)
     found = _ENDPOINT.fullmatch(channel.name)
     if found is None:
         return None
@@ -266,6 +270,28 @@ def adopt_rung_seat(state: State, channel: Channel, call_uid: str, n: int) -> Le
         n=n,
         agent=seat.agent,
     )
+    return add_leg(state, call, leg)
+
+
+def adopt_keyed(state: State, channel: Channel) -> Leg | None:
+    """An emergency service that a seat called by its keypad comes into the room, its exten."""
+    call = state.calls.get(channel.exten)
+    keyed = _KEYED.match(channel.name)
+    if call is None or keyed is None:
+        return None
+    seat = next((leg for leg in call.legs.values() if leg.seat), None)
+    number = keyed.group(1)
+    attempt = Attempt(
+        n=len(call.attempts) + 1,
+        number=number,
+        label=number,
+        is_emergency=True,
+        asked_us=state.now.utc_us,
+        by_seat=seat.seat if seat is not None else "",
+        by_agent=seat.agent if seat is not None else "",
+    )
+    attempts.keep(state, call, attempt)
+    leg = Leg(uid=channel.uid, channel=channel.name, role=Role.THIRD_PARTY, call=call.uid, n=attempt.n)
     return add_leg(state, call, leg)
 
 

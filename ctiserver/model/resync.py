@@ -39,7 +39,8 @@ def resync(state: State, snapshot: SwitchSnapshot) -> None:
 
 
 def _citizens_first(channel: Channel) -> tuple[bool, bool]:
-    return (called_for(channel.uid) is not None, channel.uid != channel.linkedid)
+    is_called = called_for(channel.uid) is not None or channel.context == "room-third"
+    return (is_called, channel.uid != channel.linkedid)
 
 
 def forget_gone(state: State, present: dict[str, Channel], booted_us: int) -> None:

@@ -151,6 +151,33 @@ async def test_110_is_reached_by_its_second_route_when_the_first_is_dead(there: 
         await police.ended()
 
 
+async def test_110_comes_in_by_the_phones_keypad_with_the_cti_server_dead(there: Stage) -> None:
+    """*110 on the seat's own phone; the server that comes back finds a room with three."""
+    async with at_seat(there) as client:
+        citizen, seat = await talking(there, client, 40)
+        cti = there.hotline.children["cti"]
+        cti.kill()
+        await client.until(lambda _seen: not client.is_up)
+        await there.city.press(seat, "*110")
+        police = await there.city.leg("110")
+        await police.answered(15)
+        three = await Span().passes()
+        await client.until(lambda _seen: client.is_up, 20)
+        await becomes(client, SeatState.CONFERENCE)
+        (view,) = client.seen.conversations.values()
+        assert [(each.number, each.state) for each in view.attempts] == [("110", AttemptState.ANSWERED)]
+        await there.city.hang_up(police)
+        await becomes(client, SeatState.TALKING)
+        two = await Span().passes()
+        await citizen.hang_up()
+        await seat.ended()
+        legs = {"citizen": citizen, "seat": seat, "police": police}
+        assert len(await matrix(three, legs)) == 6
+        assert len(await matrix(two, {"citizen": citizen, "seat": seat})) == 2
+    (row,) = await records(there, citizen.number)
+    assert row.outcome == "answered"
+
+
 async def test_a_citizen_who_does_not_answer_leaves_a_reason_at_the_seat(there: Stage) -> None:
     number = "13905380035"
     await there.city.behave(number, city_of.busy())

@@ -136,7 +136,7 @@ def test_queue_times_and_number_reach_the_queue_and_the_dialplan() -> None:
     assert "timeout = 33\n" in queue
     assert "announce-frequency = 44\n" in queue
     assert "wrapuptime = 5\n" in queue
-    assert "Queue(12319,cC)" in section(texts["extensions.conf"], "queue")
+    assert "Queue(12319,cC," in section(texts["extensions.conf"], "queue")
     assert texts["extensions.conf"].count("Goto(queue,12319,1)") == 3
 
 
