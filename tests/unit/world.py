@@ -14,7 +14,7 @@ import msgspec
 
 from ctiserver.api.commands import Actor
 from ctiserver.api.history import History
-from ctiserver.api.pushes import Seen
+from ctiserver.api.pushes import Alarm, Notice, Pop, Seen
 from ctiserver.model.effects import (
     AddMember,
     CallSeat,
@@ -103,6 +103,8 @@ class World:
     history: list[History] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     pops: list[tuple[str, str]] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
     refs: list[Effect] = field(default_factory=list)
     trunk_is_down: bool = False
     is_flooded: bool = False
@@ -143,8 +145,12 @@ class World:
             match effect:
                 case Tell(push):
                     self.seen.apply(push)
-                    if type(push).__name__ == "Pop":
-                        self.pops.append((push.seat, push.context.conversation))  # type: ignore[union-attr]
+                    if isinstance(push, Pop):
+                        self.pops.append((push.seat, push.context.conversation))
+                    elif isinstance(push, Notice):
+                        self.notices.append(push)
+                    elif isinstance(push, Alarm):
+                        self.alarms.append(push)
                 case Record(event):
                     self.history.append(event)
                 case StartTimer(key):
