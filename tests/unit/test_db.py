@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import ctiserver.store.tables
+import hotline.audit
 import hotline.directory
 import hotline.identity.tables
 from casework.store.tables import CaseMoveRow
@@ -21,7 +22,7 @@ from hotline.db.migrate import upgrade
 from hotline.directory import UnitRow
 from hotline.errors import DatabaseUnavailable
 
-ROOMS = (CaseMoveRow, ctiserver.store.tables, hotline.directory, hotline.identity.tables)
+ROOMS = (CaseMoveRow, ctiserver.store.tables, hotline.audit, hotline.directory, hotline.identity.tables)
 
 
 def differences(connection: Connection) -> list[object]:
@@ -129,14 +130,14 @@ async def test_an_empty_database_is_refused_with_a_sentence(tmp_path: Path) -> N
         await Database.open(f"sqlite+aiosqlite:///{path}")
     assert not path.exists()
     path.touch()
-    with pytest.raises(DatabaseUnavailable, match="has no schema yet, this version needs 0002; upgrade it"):
+    with pytest.raises(DatabaseUnavailable, match="has no schema yet, this version needs 0003; upgrade it"):
         await Database.open(f"sqlite+aiosqlite:///{path}")
 
 
 async def test_another_versions_schema_is_refused(database: Database) -> None:
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(DatabaseUnavailable, match="is at schema 9999, this version needs 0002"):
+    with pytest.raises(DatabaseUnavailable, match="is at schema 9999, this version needs 0003"):
         await database.check()
 
 
