@@ -50,6 +50,7 @@ def stage_settings(site: Settings, state: Path, *, seats: int, ports: list[int])
         cti=replace(site.cti, host=HOTLINE_HOST, push_port=push, metrics_port=0),
         ivr=replace(site.ivr, host=HOTLINE_HOST, port=ivr),
         desk=replace(site.desk, host=HOTLINE_HOST, port=desk),
+        recording=replace(site.recording, directory=""),
     )
     check(staged)
     return staged

@@ -10,6 +10,8 @@ import msgspec
 from hotline.errors import BadSettings
 
 LOOPBACK = "127.0.0.1"
+SHORTEST_KEEP_DAYS = 183
+"""Half a year: no hotline may throw a recording away sooner."""
 
 
 class TrunkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -77,6 +79,15 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     port: int = 8080
 
 
+class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The archive of recordings (录音)."""
+
+    keep_days: int = SHORTEST_KEEP_DAYS
+    """日志与录音至少六个月 (网络安全法 第二十一条 for logs): then the file is removed, its record stays."""
+    directory: str = ""
+    """Absolute; empty means `recordings` in `state_dir`."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a site can set. `state_dir` is absolute after `load`: databases, recordings, secrets and
     logs live there.
@@ -99,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     cti: CtiSettings = msgspec.field(default_factory=CtiSettings)
     ivr: IvrSettings = msgspec.field(default_factory=IvrSettings)
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
+    recording: RecordingSettings = msgspec.field(default_factory=RecordingSettings)
 
     @property
     def state(self) -> Path:
@@ -109,6 +121,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def seat_ids(self) -> tuple[str, ...]:
         """The seats' numbers as text, in order: ("8001", …)."""
         return tuple(str(n) for n in range(self.seats.first, self.seats.first + self.seats.count))
+
+    @property
+    def recordings(self) -> Path:
+        """The directory of archived recordings."""
+        return Path(self.recording.directory) if self.recording.directory else self.state / "recordings"
 
     @property
     def database(self) -> str:
@@ -145,6 +162,7 @@ def check(settings: Settings) -> None:
     _check_names(settings)
     _check_ports(settings)
     _check_seats(settings)
+    _check_recording(settings.recording)
     queue = settings.queue
     if min(queue.ring_s, queue.wrapup_s, queue.announce_every_s, queue.service_level_s) < 1:
         raise BadSettings(
@@ -208,3 +226,10 @@ def _check_seats(settings: Settings) -> None:
         raise BadSettings("seats: count is 1 to 2000, first 100 to 99999")
     if settings.queue.number in settings.seat_ids:
         raise BadSettings(f"queue.number {settings.queue.number} is a seat's number too")
+
+
+def _check_recording(recording: RecordingSettings) -> None:
+    if not SHORTEST_KEEP_DAYS <= recording.keep_days <= 36_500:
+        raise BadSettings(f"recording.keep_days: {SHORTEST_KEEP_DAYS} (half a year) to 36500")
+    if recording.directory and (not Path(recording.directory).is_absolute() or "\0" in recording.directory):
+        raise BadSettings("recording.directory must be an absolute path, or empty for one in state_dir")

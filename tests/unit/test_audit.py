@@ -162,13 +162,15 @@ async def test_what_was_done_behind_the_databases_back_is_found(
     assert (found.right, found.broken_seq) == (broken - 1, broken)
 
 
-async def test_the_command_tells_right_from_broken(
-    new_database: Callable[[str], str], tmp_path: Path
-) -> None:
-    url = new_database("sqlite")
+@pytest.fixture
+def sqlite_url(new_database: Callable[[str], str]) -> str:
+    return new_database("sqlite")
+
+
+async def test_the_command_tells_right_from_broken(sqlite_url: str, tmp_path: Path) -> None:
     file = tmp_path / "hotline.toml"
-    file.write_text(f'database_url = "{url}"\n')
-    database = await Database.open(url)
+    file.write_text(f'database_url = "{sqlite_url}"\n')
+    database = await Database.open(sqlite_url)
     await write(database, 4)
     right = await asyncio.to_thread(run, "verify", file)
     assert (right.exit_code, right.output.splitlines()[0]) == (0, "4 entries are right")

@@ -18,6 +18,7 @@ def upgrade() -> None:
         guard_sqlite()
     else:
         guard_postgresql()
+    recordings()
 
 
 def audit() -> None:
@@ -35,6 +36,26 @@ def audit() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_audit"),
         sa.UniqueConstraint("prev_hash", name="uq_audit_prev_hash"),
     )
+
+
+def recordings() -> None:
+    op.create_table(
+        "recordings",
+        sa.Column("conversation", sa.String(80), nullable=False),
+        sa.Column("direction", sa.String(16), nullable=False),
+        sa.Column("path", sa.String(200), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("duration_ms", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("from_us", sa.BigInteger(), nullable=False),
+        sa.Column("is_missing", sa.Boolean(), nullable=False),
+        sa.Column("gap_ms", sa.BigInteger(), nullable=False),
+        sa.Column("kept_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.Column("removed_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("conversation", "direction", name="pk_recordings"),
+    )
+    op.create_index("ix_recordings_removed_us_expires_us", "recordings", ["removed_us", "expires_us"])
 
 
 def guard_sqlite() -> None:
