@@ -137,11 +137,16 @@ def uid_of(name: str) -> str | None:
     return form[1] if form is not None else None
 
 
+def is_conversation(text: str) -> bool:
+    """Whether the text has the form of a conversation's id. Says nothing about its existence."""
+    return _CONVERSATION.fullmatch(text) is not None
+
+
 def place(conversation: str, direction: Direction, started_us: int) -> str:
     """Where the FLAC lies below the directory of recordings: YYYY/MM/DD/<conversation>-<direction>.flac, by
     Shanghai's day. BadConversation for an id that could be anything but a file name.
     """
-    if not _CONVERSATION.fullmatch(conversation):
+    if not is_conversation(conversation):
         raise BadConversation(f"{len(conversation)} characters that are no conversation's id")
     return f"{local_day(started_us):%Y/%m/%d}/{conversation}-{direction.value}.flac"
 

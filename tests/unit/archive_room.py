@@ -85,7 +85,7 @@ class Room:
             }
         )  # fmt: skip
         leg = LegRow(
-            conversation=conversation, leg="1.1", seat="8001", agent="1001", rang_us=begun_us,
+            conversation=conversation, leg="1.1", seat=row.seat, agent=row.agent, rang_us=begun_us,
             answered_us=begun_us, left_us=ended_us, talk_ms=row.talk_ms, is_missed=False,
         )  # fmt: skip
         async with self.database.begin() as session:
