@@ -101,12 +101,11 @@ class RecordingViews:
                 own = _own(session)
                 calls = await recordings.search(reading, wanted, MOST + 1, answered_by=own)
         except BadSearch as error:
-            wanted, message = Wanted(), str(error)
+            message = str(error)
         except FAILURES as error:
             log.warning("desk_recordings_without_database", why=reason(error))
             message = "暂时查不到录音，请稍后再试"
-        day = form.get("day", "") or (wanted.day.isoformat() if wanted.day else "")
-        return self._page(request, session, form | {"day": day}, calls, message)
+        return self._page(request, session, form, calls, message)
 
     async def sound(self, request: web.Request) -> web.StreamResponse:
         """One direction of a recording, whole or in part (Range). Written into the audit trail beforehand;

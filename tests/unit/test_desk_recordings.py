@@ -271,12 +271,16 @@ async def test_an_agent_finds_the_calls_they_answered_and_no_other(browser: Brow
     assert await found(browser, number="8220000") == await found(browser, agent="1002") == []
 
 
-async def test_the_page_opens_with_todays_calls(browser: Browser) -> None:
+async def test_the_page_opens_with_todays_calls_and_a_number_is_looked_for_on_every_day(
+    browser: Browser, room: Room
+) -> None:
+    long_ago_us = 1_700_000_000_000_000
+    await room.call("1700000000.1", started_us=long_ago_us, ended_us=long_ago_us, number="8220001")
+    await room.archive().run_once()
     await browser.log_in("9001")
-    _, page = await browser.get("/recordings")
-    today = re.search(r'name="day" value="([^"]*)"', page)
-    assert today is not None
-    assert today[1] == local_day(clock.now().utc_us).isoformat()
+    assert "n1-1700000000.1" not in (await browser.get("/recordings"))[1]
+    assert "n1-1700000000.1" in await found(browser, number="13805381234")
+    assert await found(browser, day="2023-11-15") == ["n1-1700000000.1"]
 
 
 async def test_the_page_shows_no_whole_number_and_no_inline_script(browser: Browser) -> None:
