@@ -87,7 +87,8 @@ def compare(wav: Path, source: Source, flac: Path) -> None:
         decoded = cast("IO[bytes]", process.stdout)
         try:
             is_same = all(decoded.read(len(chunk)) == chunk for chunk in _sound(wav, source))
-            if is_same and not decoded.read(1):
+            is_same = is_same and not decoded.read(1)
+            if is_same:
                 decoded.close()
         finally:
             status = _end(process)

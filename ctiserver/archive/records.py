@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 
-from ctiserver.archive.rules import Call, Direction, Kept
+from ctiserver.archive.rules import Call, Direction, Kept, call_ms
 from ctiserver.archive.tables import RecordingRow
 from ctiserver.store.tables import CallRow
 from hotline.db.engine import Database
@@ -115,7 +115,7 @@ def _call(row: CallRow) -> Call:
         uid=row.conversation.removeprefix(f"{row.node}-"),
         started_us=row.started_us,
         ended_us=row.ended_us if row.outcome else 0,
-        call_ms=row.talk_ms + (row.wait_ms if row.queued_us else 0),
+        call_ms=call_ms(row.started_us, row.queued_us, row.wait_ms, row.talk_ms),
         is_expected=bool(row.queued_us or row.answered_us),
     )
 

@@ -16,6 +16,7 @@ PATIENCE_US = 60 * SECOND_US
 """How long a recording may be absent, or stand still unfinished, before it is taken as it is."""
 LEAST_GAP_MS = 1000
 """The two clocks and the moment between answer and first sound differ by less."""
+LONGEST_GREETING_MS = 300_000
 DAY_US = 86_400 * SECOND_US
 
 _UID = r"[0-9]{1,20}\.[0-9]{1,10}"
@@ -42,7 +43,7 @@ class BadConversation(ValueError):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation as the archive needs it. `ended_us`: 0 while it lasts; `call_ms`: waiting and talking;
+    """A conversation as the archive needs it. `ended_us`: 0 while it lasts; `call_ms`: see `call_ms`;
     `is_expected`: it came as far as the queue, which lies behind the start of the recording.
     """
 
@@ -167,6 +168,17 @@ def _without_wav(call: Call, kept: Kept | None, now_us: int) -> Step:
     if kept is not None or not call.is_expected:
         return Step.NOTHING
     return Step.WAIT if now_us - call.ended_us < PATIENCE_US else Step.MISS
+
+
+def call_ms(started_us: int, queued_us: int, wait_ms: int, talk_ms: int) -> int:
+    """How long a recording should be: greeting, waiting and talking; 0 for a call that was never queued nor
+    answered.
+
+    Waiting and talking are from the monotonic clock. The greeting has only the other clock, which may be set
+    meanwhile, and so counts for five minutes at most.
+    """
+    greeting_ms = (queued_us - started_us) // 1000 if queued_us else 0
+    return min(max(0, greeting_ms), LONGEST_GREETING_MS) + (wait_ms if queued_us else 0) + talk_ms
 
 
 def gap_ms(call_ms: int, recorded_ms: int, paused: Iterable[Interval] = ()) -> int:

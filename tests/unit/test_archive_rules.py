@@ -119,6 +119,24 @@ def test_more_than_a_second_too_short_is_a_gap(recorded_ms: int, gap: int) -> No
     assert rules.gap_ms(60_000, recorded_ms) == gap
 
 
+@pytest.mark.parametrize(
+    ("started_s", "queued_s", "wait_ms", "talk_ms", "whole_ms"),
+    [
+        (100, 108, 20_000, 60_000, 88_000),
+        (100, 108, 20_000, 0, 28_000),
+        (100, 0, 20_000, 0, 0),
+        (100, 3700, 20_000, 60_000, 380_000),
+        (3700, 100, 20_000, 60_000, 80_000),
+    ],
+    ids=["answered", "given up", "never queued", "clock set forward", "clock set back"],
+)
+def test_greeting_waiting_and_talking_should_all_be_recorded(
+    started_s: int, queued_s: int, wait_ms: int, talk_ms: int, whole_ms: int
+) -> None:
+    queued_us = queued_s * SECOND_US
+    assert rules.call_ms(started_s * SECOND_US, queued_us, wait_ms, talk_ms) == whole_ms
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**6), spans)
 def test_a_pause_never_makes_a_gap_and_counts_once(
     call_ms: int, recorded_ms: int, paused: list[Interval]
