@@ -65,7 +65,7 @@ async def serve(settings: Settings, keys: Secrets, database: Database) -> web.Ap
 
 async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
     """The desk from start to `stop`, with what the settings name; `on_ready` is called once it serves."""
-    database = await Database.open(settings.database)
+    database = await Database.open(settings.database, is_durable=True)  # the audit trail is written here
     try:
         runner = await serve(settings, secret.load_or_create(settings.state), database)
         try:

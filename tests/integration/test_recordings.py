@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -167,6 +168,10 @@ async def test_status_tells_of_the_archive_and_hotline_run_brings_it_back(there:
     assert archive_part(found.parts).is_up
     assert "files kept, 0 missing" in archive_part(found.parts).detail
     before = there.hotline.children["archive"].pid
+    assert before is not None
+    assert os.getpriority(os.PRIO_PROCESS, before) > os.getpriority(
+        os.PRIO_PROCESS, there.hotline.node.pid or 0
+    )
     there.hotline.children["archive"].kill()
     await until(lambda: there.hotline.children["archive"].pid not in (None, before), 15)
     await until(lambda: health.is_running(there.settings.state), 15)

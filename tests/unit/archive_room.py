@@ -50,7 +50,7 @@ class Room:
         self.database = database
         self.spool = state / "asterisk" / "spool" / "monitor"
         self.root = state / "recordings"
-        self.spool.mkdir(parents=True)
+        self.spool.mkdir(parents=True, exist_ok=True)
 
     def archive(self) -> Archive:
         """As a process that has just started makes it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -38,32 +39,43 @@ PEOPLE = (
 )
 
 
-@pytest.fixture
-def url(new_database: Callable[[str], str]) -> str:
-    return new_database("sqlite")
+@pytest.fixture(scope="module")
+def template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state directory, made once: people, and two archived calls, one answered by 1001, one by 1002."""
+    state = tmp_path_factory.mktemp("desk")
+    shutil.copy(sqlite_template, state / "hotline.db")
+    asyncio.run(fill(state))
+    return state
 
 
-@pytest.fixture
-async def room(tmp_path: Path, url: str) -> AsyncIterator[Room]:
-    """Two archived calls: one answered by 1001, one by 1002."""
-    database = await Database.open(url)
+async def fill(state: Path) -> None:
+    database = await Database.open(f"sqlite+aiosqlite:///{state / 'hotline.db'}")
     async with database.begin() as session:
         for person in PEOPLE:
             await create_person(session, person, PASSWORD, clock.now().utc_us)
-    room = Room(tmp_path, database)
+    room = Room(state, database)
     await room.call(UID, 2.0)
     await room.call(OTHER, 2.0, seat="8002", agent="1002", citizen="+865388220000", number="8220000")
     for uid in (UID, OTHER):
         for way in Direction:
             room.wav(uid, way, 2.0)
     await room.archive().run_once()
-    yield room
     await database.close()
 
 
 @pytest.fixture
-async def browser(tmp_path: Path, room: Room) -> AsyncIterator[Browser]:
-    settings = Settings(state_dir=str(tmp_path), desk=DeskSettings(port=free_port()))
+async def room(template: Path, tmp_path: Path) -> AsyncIterator[Room]:
+    """A copy of it."""
+    state = tmp_path / "state"
+    shutil.copytree(template, state)
+    database = await Database.open(f"sqlite+aiosqlite:///{state / 'hotline.db'}")
+    yield Room(state, database)
+    await database.close()
+
+
+@pytest.fixture
+async def browser(room: Room) -> AsyncIterator[Browser]:
+    settings = Settings(state_dir=str(room.root.parent), desk=DeskSettings(port=free_port()))
     runner = await serve(settings, KEYS, room.database)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
         yield Browser(http, f"http://127.0.0.1:{settings.desk.port}")
