@@ -11,6 +11,7 @@ from aiohttp import web
 
 from agent_desk.floor import Floor
 from agent_desk.guard import Guard
+from agent_desk.recordings import RecordingViews
 from agent_desk.sessions import Sessions
 from agent_desk.views import Views
 from hotline import secret
@@ -33,6 +34,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app = web.Application(middlewares=[guard], client_max_size=MOST_BYTES)
     floor = Floor(settings, keys.push_key)
     app.add_routes(Views(settings, keys, database, sessions, floor).routes())
+    app.add_routes(RecordingViews(settings, database, sessions).routes())
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:
         floor.start()
@@ -63,7 +65,7 @@ async def serve(settings: Settings, keys: Secrets, database: Database) -> web.Ap
 
 async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
     """The desk from start to `stop`, with what the settings name; `on_ready` is called once it serves."""
-    database = await Database.open(settings.database)
+    database = await Database.open(settings.database, is_durable=True)  # the audit trail is written here
     try:
         runner = await serve(settings, secret.load_or_create(settings.state), database)
         try:

@@ -10,6 +10,7 @@ from aiohttp import web
 from agent_desk.pages import error_page
 from agent_desk.sessions import COOKIE, Session, Sessions
 from hotline import clock
+from hotline.identity.roles import Role
 from hotline.settings import Settings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -38,7 +39,8 @@ def security_headers(settings: Settings) -> dict[str, str]:
     push = f"ws://{settings.cti.host}:{settings.cti.push_port}"
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        f"connect-src 'self' {push}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        f"media-src 'self'; connect-src 'self' {push}; form-action 'self'; frame-ancestors 'none'; "
+        f"base-uri 'none'"
     )
     return {
         "Content-Security-Policy": policy,
@@ -106,6 +108,24 @@ class Guard:
         sid = request[SESSION_ID]
         if not sid or not self._sessions.is_form_word(sid, word):
             raise web.HTTPForbidden
+
+
+def session_of(request: web.Request, *roles: Role) -> Session:
+    """The session behind a page: none leads to the log-in, a wrong role is refused."""
+    session = request[SESSION]
+    if session is None:
+        raise web.HTTPSeeOther("/login")
+    if roles and session.person.role not in roles:
+        raise web.HTTPForbidden
+    return session
+
+
+def api_session_of(request: web.Request) -> Session:
+    """The session behind a script's request."""
+    session = request[SESSION]
+    if session is None:
+        raise web.HTTPUnauthorized
+    return session
 
 
 def _refused(request: web.Request, status: int) -> web.Response:

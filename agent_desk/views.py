@@ -12,6 +12,8 @@ from aiohttp import web
 from agent_desk import pages
 from agent_desk.floor import TOKEN_US, Floor, push_url
 from agent_desk.guard import SESSION, SESSION_ID
+from agent_desk.guard import api_session_of as _api_session
+from agent_desk.guard import session_of as _session
 from agent_desk.sessions import COOKIE, LIFETIME_US, Session, Sessions
 from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
@@ -215,21 +217,3 @@ class Views:
 
 def _html(text: str, status: int = 200) -> web.Response:
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
-
-
-def _session(request: web.Request, *roles: Role) -> Session:
-    """The session behind a page: none leads to the log-in, a wrong role is refused."""
-    session = request[SESSION]
-    if session is None:
-        raise web.HTTPSeeOther("/login")
-    if roles and session.person.role not in roles:
-        raise web.HTTPForbidden
-    return session
-
-
-def _api_session(request: web.Request) -> Session:
-    """The session behind a script's request."""
-    session = request[SESSION]
-    if session is None:
-        raise web.HTTPUnauthorized
-    return session

@@ -21,6 +21,7 @@ from hotline.settings import Settings
 
 LEAST_FREE_GB = 7.0
 """An hour of 57 talking seats records 6.6 GB, one file for each direction."""
+_TOOLS = ("espeak-ng", "sox", "flac")
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -44,6 +45,7 @@ async def examine(settings: Settings) -> list[Finding]:
         await _ami(settings, runs),
         await _database(settings),
         _disk(settings.state),
+        *([_disk(settings.recordings)] if settings.recording.directory else []),
         _secrets(settings),
         _tools(),
         _certificates(settings),
@@ -134,10 +136,9 @@ def _secrets(settings: Settings) -> Finding:
 
 
 def _tools() -> Finding:
-    missing = [tool for tool in ("espeak-ng", "sox") if shutil.which(tool) is None]
-    return Finding(
-        "prompts", not missing, "no " + ", ".join(missing) if missing else "espeak-ng, sox", "make setup"
-    )
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    found = "no " + ", ".join(missing) if missing else ", ".join(_TOOLS)
+    return Finding("prompts, recordings", not missing, found, "make setup")
 
 
 def _certificates(settings: Settings) -> Finding:

@@ -16,6 +16,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from cli import audit as audit_of
 from cli import doctor as doctor_of
 from cli import hooks as hooks_of
 from cli import people as people_of
@@ -39,6 +40,8 @@ person = typer.Typer(help="The people who may log in.", no_args_is_help=True)
 app.add_typer(person, name="person")
 hooks = typer.Typer(help="Webhooks: what integrators are sent.", no_args_is_help=True)
 app.add_typer(hooks, name="hooks")
+audit = typer.Typer(help="The audit trail: who did what to whom.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 _WIDE = 160
 """Columns of a table that goes to a file or a pipe, where nothing need be broken to fit a screen."""
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
@@ -190,6 +193,26 @@ def person_list(settings: SettingsFile = None) -> None:
     for known in asyncio.run(people_of.everybody(settings_from(settings)[0])):
         state = "" if known.enabled else "   (kept out)"
         say(f"{known.number}   {known.role.value:<10}   {known.name}{state}")
+
+
+@audit.command("verify")
+def audit_verify(settings: SettingsFile = None) -> None:
+    """Walk the whole chain; exit status 1 and the first broken entry when something was changed."""
+    verdict = asyncio.run(audit_of.verify(settings_from(settings)[0]))
+    for line in audit_of.verdict_lines(verdict):
+        say(line)
+    if verdict.broken_seq:
+        raise typer.Exit(1)
+
+
+@audit.command("list")
+def audit_list(
+    settings: SettingsFile = None,
+    last: Annotated[int, typer.Option("--last", min=1, max=100_000, help="how many entries")] = 20,
+) -> None:
+    """The last entries, oldest first."""
+    for entry in asyncio.run(audit_of.last(settings_from(settings)[0], last)):
+        say(audit_of.entry_line(entry))
 
 
 @app.command()

@@ -18,6 +18,7 @@ import structlog
 import uvloop
 
 import agent_desk.app
+import ctiserver.archive.process
 import ctiserver.bootstrap
 import ivr.app
 from hotline import ready
@@ -35,6 +36,7 @@ PROCESSES: dict[str, Run] = {
     "ivr": ivr.app.run,
     "cti": ctiserver.bootstrap.run,
     "desk": agent_desk.app.run,
+    "archive": ctiserver.archive.process.run,
 }
 """In the order in which they start."""
 

@@ -1,4 +1,4 @@
-"""Owns a whole hotline on one machine: Asterisk, database, prompts, and our three processes, watched and
+"""Owns a whole hotline on one machine: Asterisk, database, prompts, and our four processes, watched and
 restarted.
 """
 

@@ -51,6 +51,7 @@ def stage_settings(site: Settings, state: Path, *, seats: int, ports: list[int])
         ivr=replace(site.ivr, host=HOTLINE_HOST, port=ivr),
         desk=replace(site.desk, host=HOTLINE_HOST, port=desk),
         webhooks=(),  # no emergency centre hears of invented calls
+        recording=replace(site.recording, directory=""),
     )
     check(staged)
     return staged

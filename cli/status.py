@@ -12,6 +12,7 @@ from asterisk_conf import install
 from asterisk_conf.node import Node
 from cli.run import home_of_switch
 from ctiserver.api.states import SEAT_STATE_ZH, SeatState
+from ctiserver.archive import health
 from ctiserver.client import Client
 from hotline import clock
 from hotline.db.engine import Database
@@ -55,6 +56,7 @@ async def look(settings: Settings) -> Status:
         Part("cti", client is not None, f"screens connect to {settings.cti.host}:{settings.cti.push_port}"),
         await _listens("ivr", settings.ivr.host, settings.ivr.port),
         await _listens("desk", settings.desk.host, settings.desk.port),
+        _archive(settings),
         await _database(settings),
     )
     is_up = all(part.is_up for part in parts)
@@ -99,6 +101,16 @@ def _switch(settings: Settings) -> Part:
     node = Node(home_of_switch(settings), program)
     is_up = node.attach()
     return Part("asterisk", is_up, f"process {node.pid}" if is_up else f"none runs from {node.paths.home}")
+
+
+def _archive(settings: Settings) -> Part:
+    if not health.is_running(settings.state):
+        return Part("archive", False, "recordings stay in the spool")
+    told = health.told(settings.state)
+    if told is None:
+        return Part("archive", True, f"recordings go to {settings.recordings}")
+    kept = f"{told.kept} files kept, {told.missing} missing since it started"
+    return Part("archive", not told.why, told.why or kept)
 
 
 async def _listens(name: str, host: str, port: int) -> Part:

@@ -22,6 +22,8 @@ HOOK_EVENTS = (
     "emergency.changed",
 )
 """What a webhook may ask for; docs/api/webhooks.md says when each is sent."""
+SHORTEST_KEEP_DAYS = 183
+"""Half a year: no hotline may throw a recording away sooner."""
 
 
 class TrunkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -105,6 +107,15 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """Whether `call.*` carry the citizen's number; `emergency.*` always do."""
 
 
+class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The archive of recordings (录音)."""
+
+    keep_days: int = SHORTEST_KEEP_DAYS
+    """日志与录音至少六个月 (网络安全法 第二十一条 for logs): then the file is removed, its record stays."""
+    directory: str = ""
+    """Absolute; empty means `recordings` in `state_dir`."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything a site can set. `state_dir` is absolute after `load`: databases, recordings, secrets and
     logs live there.
@@ -138,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ivr: IvrSettings = msgspec.field(default_factory=IvrSettings)
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
     webhooks: tuple[WebhookSettings, ...] = ()
+    recording: RecordingSettings = msgspec.field(default_factory=RecordingSettings)
 
     @property
     def state(self) -> Path:
@@ -148,6 +160,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def seat_ids(self) -> tuple[str, ...]:
         """The seats' numbers as text, in order: ("8001", …)."""
         return tuple(str(n) for n in range(self.seats.first, self.seats.first + self.seats.count))
+
+    @property
+    def recordings(self) -> Path:
+        """The directory of archived recordings."""
+        return Path(self.recording.directory) if self.recording.directory else self.state / "recordings"
 
     @property
     def database(self) -> str:
@@ -188,6 +205,7 @@ def check(settings: Settings) -> None:
     _check_ports(settings)
     _check_seats(settings)
     _check_webhooks(settings.webhooks)
+    _check_recording(settings.recording)
     queue = settings.queue
     if min(queue.ring_s, queue.wrapup_s, queue.announce_every_s, queue.service_level_s) < 1:
         raise BadSettings(
@@ -302,3 +320,10 @@ def _is_near(url: SplitResult) -> bool:
     except ValueError:
         return False
     return address.is_loopback or any(address in net for net in _PRIVATE if net.version == address.version)
+
+
+def _check_recording(recording: RecordingSettings) -> None:
+    if not SHORTEST_KEEP_DAYS <= recording.keep_days <= 36_500:
+        raise BadSettings(f"recording.keep_days: {SHORTEST_KEEP_DAYS} (half a year) to 36500")
+    if recording.directory and (not Path(recording.directory).is_absolute() or "\0" in recording.directory):
+        raise BadSettings("recording.directory must be an absolute path, or empty for one in state_dir")

@@ -43,9 +43,16 @@ class Database:
         self._writers = async_sessionmaker(writing, expire_on_commit=False)
 
     @classmethod
-    async def open(cls, url: str) -> Database:
-        """Connect and check that the schema is this version's; DatabaseUnavailable says what is wrong."""
-        database = cls(make_engine(url))
+    async def open(cls, url: str, *, is_durable: bool = False) -> Database:
+        """Connect and check that the schema is this version's; DatabaseUnavailable says what is wrong.
+
+        `is_durable`: what is committed survives a power cut too. PostgreSQL always does that; SQLite then
+        waits for the disk at each commit.
+        """
+        engine = make_engine(url)
+        if is_durable and engine.dialect.name == "sqlite":
+            event.listen(engine.sync_engine, "connect", _be_durable)
+        database = cls(engine)
         try:
             await database.check()
         except BaseException:
@@ -164,6 +171,10 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _be_durable(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=FULL").close()
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

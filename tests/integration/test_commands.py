@@ -206,7 +206,8 @@ def test_run_serves_and_sigterm_leaves_nothing_behind(site: Site) -> None:
         status = json.loads(seen.stdout)
         assert status["is_up"] and status["linked"]
         assert sum(status["seats"].values()) == 8
-        assert {part["name"] for part in status["parts"]} == {"asterisk", "cti", "ivr", "desk", "database"}
+        parts = {"asterisk", "cti", "ivr", "desk", "archive", "database"}
+        assert {part["name"] for part in status["parts"]} == parts
         assert "in use; this hotline runs" in site.call("doctor").stdout
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

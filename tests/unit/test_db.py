@@ -11,7 +11,9 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+import ctiserver.archive.tables
 import ctiserver.store.tables
+import hotline.audit
 import hotline.directory
 import hotline.identity.tables
 from casework.store.tables import CaseMoveRow
@@ -21,7 +23,14 @@ from hotline.db.migrate import upgrade
 from hotline.directory import UnitRow
 from hotline.errors import DatabaseUnavailable
 
-ROOMS = (CaseMoveRow, ctiserver.store.tables, hotline.directory, hotline.identity.tables)
+ROOMS = (
+    CaseMoveRow,
+    ctiserver.archive.tables,
+    ctiserver.store.tables,
+    hotline.audit,
+    hotline.directory,
+    hotline.identity.tables,
+)
 
 
 def differences(connection: Connection) -> list[object]:

@@ -48,6 +48,13 @@ def test_an_absolute_state_directory_is_taken_as_it_is(tmp_path: Path) -> None:
     assert load(write(tmp_path, f'state_dir = "{elsewhere}"')).state == elsewhere.resolve()
 
 
+def test_recordings_lie_in_the_state_directory_unless_told_otherwise(tmp_path: Path) -> None:
+    assert load(write(tmp_path, "")).recordings == tmp_path.resolve() / "var" / "recordings"
+    elsewhere = tmp_path / "tapes"
+    text = f'[recording]\nkeep_days = 365\ndirectory = "{elsewhere}"'
+    assert load(write(tmp_path, text)).recordings == elsewhere
+
+
 def test_a_database_url_in_the_file_wins_over_sqlite(tmp_path: Path) -> None:
     url = "postgresql+asyncpg://hotline@db/hotline"
     assert load(write(tmp_path, f'database_url = "{url}"')).database == url
@@ -146,6 +153,9 @@ def test_chinese_text_survives_the_file(tmp_path: Path) -> None:
         (hook(events="['call.begun']"), "'call.begun' of police is none of call.offered"),
         (hook(timeout_s="0"), "timeout_s of police is 1 to 60"),
         (hook(timeout_s="61"), "timeout_s of police is 1 to 60"),
+        ("[recording]\nkeep_days = 182", "recording.keep_days: 183"),
+        ("[recording]\nkeep_days = 36501", "recording.keep_days: 183"),
+        ("[recording]\ndirectory = 'tapes'", "absolute path"),
         ("not_ready_reasons = ['']", "not_ready_reasons"),
         ("not_ready_reasons = ['a;b']", "not_ready_reasons"),
         ("not_ready_reasons = ['a|b']", "not_ready_reasons"),

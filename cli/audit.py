@@ -1,0 +1,48 @@
+"""Owns `hotline audit`: the walk along the audit trail, and its last entries for a person to read."""
+
+from __future__ import annotations
+
+from hotline import audit
+from hotline.audit import Entry, Verdict
+from hotline.db.engine import FAILURES, Database, reason
+from hotline.errors import DatabaseUnavailable
+from hotline.local_time import date_time
+from hotline.settings import Settings
+
+
+async def verify(settings: Settings) -> Verdict:
+    """Walk the whole chain; DatabaseUnavailable when it cannot be read."""
+    database = await Database.open(settings.database)
+    try:
+        async with database.read() as session:
+            return await audit.verify(session)
+    except FAILURES as error:
+        raise DatabaseUnavailable(f"the audit trail cannot be read: {reason(error)}") from error
+    finally:
+        await database.close()
+
+
+async def last(settings: Settings, count: int) -> list[Entry]:
+    """The last `count` entries, oldest first."""
+    database = await Database.open(settings.database)
+    try:
+        async with database.read() as session:
+            return (await audit.newest(session, count))[::-1]
+    except FAILURES as error:
+        raise DatabaseUnavailable(f"the audit trail cannot be read: {reason(error)}") from error
+    finally:
+        await database.close()
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """For a person. What a note of the last hash is good for stands in the guide."""
+    counted = f"{verdict.right} entries are right"
+    if verdict.broken_seq:
+        return [f"entry {verdict.broken_seq} was changed or removed; before it {counted}"]
+    return [counted, f"last hash {verdict.head}"] if verdict.right else [counted]
+
+
+def entry_line(entry: Entry) -> str:
+    """One entry on one line, in Shanghai's time."""
+    deed = f"{entry.person} ({entry.role})  {entry.what}  {entry.whom}"
+    return f"{entry.seq:>6}  {date_time(entry.at_us)}  {deed}" + (f"  {entry.why}" if entry.why else "")
