@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -15,6 +16,7 @@ from agent_desk.guard import SESSION, SESSION_ID
 from agent_desk.guard import api_session_of as _api_session
 from agent_desk.guard import session_of as _session
 from agent_desk.sessions import COOKIE, LIFETIME_US, Session, Sessions
+from ctiserver import missed
 from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.directory import UnitKind, all_units
@@ -22,11 +24,15 @@ from hotline.identity import token
 from hotline.identity.people import LogInRefusal, authenticate, find_person
 from hotline.identity.roles import Role
 from hotline.local_time import SECOND_US
+from hotline.numbers import describe
 from hotline.secret import Secrets
 from hotline.settings import Settings
 
 MOST_LOG_INS = 20
 """Log-ins under way at once: each costs a core some 50 ms, and those who work must not wait."""
+MISSED_DAYS = 3
+"""Later than this nobody calls back: the citizen has called again, or given up."""
+MOST_MISSED = 200
 _DATABASE_S = 1.0
 _OVERSEERS = frozenset({Role.SUPERVISOR, Role.ADMIN, Role.WALL})
 _BUSY = "登录人数较多，请稍候几秒再试"
@@ -61,6 +67,7 @@ class Views:
             web.get("/wall", self.wall_page),
             web.post("/api/token", self.push_token),
             web.get("/api/directory", self.directory),
+            web.get("/api/missed", self.missed),
             web.get("/healthz", self.health),
             web.static("/static", pages.HERE / "static"),
         )
@@ -174,6 +181,23 @@ class Views:
             if unit.kind is not UnitKind.EMERGENCY
         ]
         return web.json_response({"units": listed})
+
+    async def missed(self, request: web.Request) -> web.Response:
+        """Who called in vain of late and waits to be called back (漏接)."""
+        _api_session(request)
+        since_us = clock.now().utc_us - MISSED_DAYS * 86_400 * SECOND_US
+        try:
+            async with asyncio.timeout(_DATABASE_S), self._database.read() as session:
+                callers = await missed.waiting(session, since_us, MOST_MISSED)
+        except FAILURES as error:
+            log.warning("desk_missed_without_database", why=reason(error))
+            return web.json_response({"message": "漏接列表暂不可用，稍后自动重试"}, status=503)
+        area, city = self._settings.area_code, self._settings.city
+        listed = [
+            {**msgspec.structs.asdict(each), "masked": describe(each.number, area, city).masked}
+            for each in callers
+        ]
+        return web.json_response({"callers": listed})
 
     async def health(self, _request: web.Request) -> web.Response:
         """That this process answers; says nothing else to nobody in particular."""

@@ -4,6 +4,7 @@ import { paintCall } from "./call.js";
 import { Directory } from "./directory.js";
 import { byId, paintState, setText, stateBadge } from "./dom.js";
 import { onKeys } from "./keys.js";
+import { Missed } from "./missed.js";
 import { PushLink } from "./push.js";
 import { paintQueue } from "./queue.js";
 import { since } from "./time.js";
@@ -77,6 +78,7 @@ function paint() {
   for (const [id, other] of PAIRS) byId(id).hidden = !byId(other).hidden;
   byId("keypad").hidden = !can.includes("call.keys");
   directory.allow(can);
+  missed.allow(can);
   document.title = seat.state === "ringing" ? `来电 · ${title}` : title;
   paintTimes(seat);
 }
@@ -141,6 +143,7 @@ function press(id) {
 }
 
 const directory = new Directory(config, ask);
+const missed = new Missed(config, ask);
 const link = new PushLink(config, { onPush, onLink: () => paint() });
 
 byId("do-sign-in").addEventListener("click", () => ask("seat.sign_in"));
@@ -177,7 +180,10 @@ onKeys({
   F4: () => press("do-wrap-up"),
   F6: () => press(byId("do-retrieve").hidden ? "do-hold" : "do-retrieve"),
   F7: () => press("do-leave"),
-  F8: () => directory.focus(),
+  F8: () => {
+    byId("tab-units").click();
+    directory.focus();
+  },
   F10: () => press("do-hang-up"),
   "Shift+F4": () => press(byId("do-lower").hidden ? "do-raise" : "do-lower"),
   "Shift+F6": () => press(byId("do-unmute").hidden ? "do-mute" : "do-unmute"),

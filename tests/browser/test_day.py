@@ -1,5 +1,6 @@
 """Owns an agent's and a supervisor's day in a real browser on a real hotline: pop, talk, three-way, wall."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -189,6 +190,35 @@ async def test_an_agent_calls_a_citizen_by_typing_the_number(agent: Visitor, cit
     await agent.until(STATE, "通话")
     await agent.until("#call-number", "139****0091")
     await finish(agent)
+
+
+async def test_who_gave_up_is_on_the_list_of_missed_calls_and_is_called_back_from_it(
+    agent: Visitor, city: City
+) -> None:
+    await city.behave(SEAT, answer(after_s=0.3))
+    call = await dial(city, "13800005692", 14)
+    await agent.until("#q-waiting", "1")
+    await asyncio.sleep(5.2)  # sooner would be a short abandon, which nobody calls back
+    await call.hang_up()
+    await agent.until("#q-waiting", "0")
+    await agent.page.click("#tab-missed")
+    for _ in range(20):
+        await agent.page.click("#tab-missed")
+        if await agent.page.locator("#missed .unit", has_text="138****5692").count():
+            break
+        await asyncio.sleep(0.25)
+    await agent.until("#missed", "排队中放弃")
+    await agent.page.locator("#missed .unit", has_text="138****5692").locator("button").click()
+    await agent.until(STATE, "通话")
+    await agent.until("#call-line", "外呼")
+    await finish(agent)
+    for _ in range(20):
+        await agent.page.click("#tab-missed")
+        if not await agent.page.locator("#missed .unit", has_text="138****5692").count():
+            break
+        await asyncio.sleep(0.25)
+    assert await agent.page.locator("#missed .unit", has_text="138****5692").count() == 0
+    await agent.page.click("#tab-units")
 
 
 async def test_a_busy_department_is_said_to_be_busy_and_the_call_goes_on(agent: Visitor, city: City) -> None:

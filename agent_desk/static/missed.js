@@ -1,0 +1,71 @@
+// Owns the list of missed calls (漏接) on the agent's page: who waits to be called back, and the button that calls.
+
+import { byId, el, keyed, setText } from "./dom.js";
+import { dayAndMinute, duration } from "./time.js";
+
+const EVERY_MS = 15000;
+
+export class Missed {
+  constructor(config, onCall) {
+    this.config = config;
+    this.onCall = onCall;
+    this.callers = [];
+    this.isAllowed = false;
+    for (const [tab, shown] of [["tab-units", "units-panel"], ["tab-missed", "missed-panel"]]) {
+      byId(tab).addEventListener("click", () => this.show(tab, shown));
+    }
+    this.load();
+    setInterval(() => this.load(), EVERY_MS);
+  }
+
+  show(tab, shown) {
+    for (const other of ["tab-units", "tab-missed"]) byId(other).setAttribute("aria-selected", String(other === tab));
+    for (const panel of ["units-panel", "missed-panel"]) byId(panel).hidden = panel !== shown;
+    if (shown === "missed-panel") this.load();
+  }
+
+  async load() {
+    try {
+      const answer = await fetch("/api/missed");
+      if (!answer.ok) throw new Error(`missed: ${answer.status}`);
+      this.callers = (await answer.json()).callers;
+      setText(byId("no-missed"), "没有漏接的来电");
+    } catch {
+      setText(byId("no-missed"), "漏接列表暂不可用，稍后自动重试");
+    }
+    this.paint();
+  }
+
+  allow(allowed) {
+    this.isAllowed = allowed.includes("call.dial");
+    for (const button of byId("missed").querySelectorAll("button")) button.disabled = !this.isAllowed;
+  }
+
+  paint() {
+    setText(byId("missed-count"), this.callers.length ? String(this.callers.length) : "");
+    byId("no-missed").hidden = this.callers.length > 0;
+    keyed(byId("missed"), this.callers, (c) => c.conversation, (c) => this.row(c), (node, c) => {
+      setText(node.querySelector(".hours"), this.story(c));
+    });
+    this.allow(this.isAllowed ? ["call.dial"] : []);
+  }
+
+  row(caller) {
+    const button = el("button", { class: "btn small", "aria-label": `回拨 ${caller.masked}` }, "回拨");
+    button.addEventListener("click", () => this.onCall("call.dial", { number: caller.number, about: caller.conversation }));
+    return el(
+      "div",
+      { class: "unit" },
+      el("b", {}, caller.masked),
+      el("span", { class: "ways" }, button),
+      el("span", { class: "wide small muted" }, el("span", { class: "hours" })),
+    );
+  }
+
+  story({ at_us, outcome, wait_ms, calls, tries }) {
+    const words = [dayAndMinute(at_us), this.config.words.outcome[outcome] ?? outcome, `等 ${duration(wait_ms * 1000)}`];
+    if (calls > 1) words.push(`${calls} 次`);
+    if (tries) words.push(`已回拨 ${tries} 次未通`);
+    return words.join(" · ");
+  }
+}

@@ -1,0 +1,81 @@
+"""Owns the list of missed calls (漏接): who called in vain and has not been spoken to since.
+
+The desk's door to it, as `ctiserver.recordings` is to recordings.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from ctiserver.api.hooks import MISSED
+from ctiserver.api.states import Outcome
+from ctiserver.store.tables import CallRow
+
+WORTH_A_CALL = MISSED - {Outcome.SHORT_ABANDON}
+"""Whoever hung up within seconds has dialled a wrong number or thought better of it."""
+
+
+class MissedCaller(msgspec.Struct, frozen=True, kw_only=True):
+    """A citizen who waits to be called back; `conversation` is their last call in vain."""
+
+    conversation: str
+    number: str
+    at_us: int
+    outcome: str
+    wait_ms: int
+    calls: int
+    """How often they called in vain since somebody last talked with them."""
+    tries: int
+    """How often the hotline has called them back since, in vain."""
+
+
+async def waiting(session: AsyncSession, since_us: int, limit: int) -> list[MissedCaller]:
+    """Those who called in vain since then, the longest waiting first; none who withhold their number."""
+    later = aliased(CallRow)
+    spoken = exists().where(
+        later.citizen == CallRow.citizen, later.started_us > CallRow.started_us, later.answered_us > 0
+    )
+    query = select(CallRow).where(
+        CallRow.started_us >= since_us,
+        CallRow.citizen != "",
+        CallRow.is_outbound.is_(False),
+        CallRow.outcome.in_([outcome.value for outcome in WORTH_A_CALL]),
+        ~spoken,
+    )
+    by_citizen: dict[str, list[CallRow]] = {}
+    for row in await session.scalars(query.order_by(CallRow.started_us)):
+        by_citizen.setdefault(row.citizen, []).append(row)
+    chosen = dict(list(by_citizen.items())[:limit])
+    tries = await _tries(session, list(chosen), since_us)
+    return [_caller(rows, tries.get(citizen, 0)) for citizen, rows in chosen.items()]
+
+
+async def _tries(session: AsyncSession, citizens: list[str], since_us: int) -> dict[str, int]:
+    """Calls back in vain, by citizen; one that was answered would have taken them off the list."""
+    query = (
+        select(CallRow.citizen, func.count())
+        .where(
+            CallRow.citizen.in_(citizens),
+            CallRow.is_outbound.is_(True),
+            CallRow.outcome == Outcome.NOT_REACHED.value,
+            CallRow.started_us >= since_us,
+        )
+        .group_by(CallRow.citizen)
+    )
+    return {citizen: count for citizen, count in await session.execute(query)}
+
+
+def _caller(rows: list[CallRow], tries: int) -> MissedCaller:
+    last = rows[-1]
+    return MissedCaller(
+        conversation=last.conversation,
+        number=last.number,
+        at_us=last.started_us,
+        outcome=last.outcome,
+        wait_ms=last.wait_ms,
+        calls=len(rows),
+        tries=tries,
+    )

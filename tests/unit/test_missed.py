@@ -1,0 +1,63 @@
+"""The list of missed calls: who is on it, and what takes them off."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ctiserver import missed
+from ctiserver.api.states import Outcome
+from ctiserver.store.tables import CallRow
+from hotline.db.engine import Database
+
+_numbers = itertools.count(1)
+ANNA, BERND = "+8613805380001", "+8613805380002"
+
+
+def call(
+    citizen: str, at_us: int, outcome: Outcome, *, is_outbound: bool = False, answered_us: int = 0
+) -> CallRow:
+    n = next(_numbers)
+    return CallRow(
+        conversation=f"n1-{n}.1", node="n1", uid=f"{n}.1", citizen=citizen,
+        number=citizen.removeprefix("+86"), name="", dnis="12345", is_outbound=is_outbound, about="", queue="12345", started_us=at_us,
+        queued_us=at_us, rang_us=0, answered_us=answered_us, ended_us=at_us + 9, outcome=outcome.value,
+        seat="", agent="", wait_ms=9, talk_ms=0, is_seen=True,
+    )  # fmt: skip
+
+
+async def listed(database: Database, *rows: CallRow) -> list[tuple[str, int, int]]:
+    async with database.begin() as session:
+        session.add_all(rows)
+    async with database.read() as session:
+        return [(each.number, each.calls, each.tries) for each in await missed.waiting(session, 0, 10)]
+
+
+async def test_who_gave_up_is_listed_once_however_often_they_called(database: Database) -> None:
+    rows = [call(ANNA, at, Outcome.ABANDONED_QUEUE) for at in (10, 30)]
+    assert await listed(database, *rows, call(BERND, 20, Outcome.ABANDONED_RINGING)) == [
+        ("13805380001", 2, 0),
+        ("13805380002", 1, 0),
+    ]
+
+
+@pytest.mark.parametrize("is_outbound", [False, True], ids=["called again", "called back"])
+async def test_who_was_spoken_to_since_is_off_the_list(database: Database, is_outbound: bool) -> None:
+    spoken = call(ANNA, 20, Outcome.ANSWERED, is_outbound=is_outbound, answered_us=21)
+    assert await listed(database, call(ANNA, 10, Outcome.ABANDONED_QUEUE), spoken) == []
+
+
+async def test_who_was_called_back_in_vain_stays_and_the_tries_are_counted(database: Database) -> None:
+    tries = [call(ANNA, at, Outcome.NOT_REACHED, is_outbound=True) for at in (20, 30)]
+    assert await listed(database, call(ANNA, 10, Outcome.ABANDONED_QUEUE), *tries) == [("13805380001", 1, 2)]
+
+
+async def test_who_was_spoken_to_before_is_listed_for_what_came_after(database: Database) -> None:
+    before = call(ANNA, 5, Outcome.ANSWERED, answered_us=6)
+    assert await listed(database, before, call(ANNA, 10, Outcome.ABANDONED_QUEUE)) == [("13805380001", 1, 0)]
+
+
+async def test_a_short_abandon_and_a_withheld_number_are_nobody_to_call_back(database: Database) -> None:
+    rows = call(ANNA, 10, Outcome.SHORT_ABANDON), call("", 10, Outcome.ABANDONED_QUEUE)
+    assert await listed(database, *rows) == []
