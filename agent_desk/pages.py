@@ -63,7 +63,6 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
             "form_word": word,
             "seat": session.seat,
             "person": session.person.number,
-            "queue": queue.number,
             "service_level_s": queue.service_level_s,
             "wrapup_s": queue.wrapup_s,
             "reasons": settings.not_ready_reasons,

@@ -52,6 +52,29 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """A caller who hangs up sooner is a short abandon and not counted against the hotline."""
     service_level_s: int = 15
     """T of GB/T 33358: answered within T."""
+    name: str = "综合"
+    """As pages show it, beside those of `skills`."""
+
+
+class SkillSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A queue of its own for callers who need a certain skill (技能队列): 企业专席, 台胞, English, 方言.
+
+    Its times and its service level are those of `queue`.
+    """
+
+    id: str
+    name: str
+    number: str
+
+
+class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A legacy line that was merged into the hotline (并入热线): it keeps its number (DNIS) and leads to
+    `queue`; agents see `label`.
+    """
+
+    number: str
+    queue: str
+    label: str
 
 
 class CtiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -96,6 +119,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="city", host="127.0.0.2", port=5060),)
     seats: SeatSettings = msgspec.field(default_factory=SeatSettings)
     queue: QueueSettings = msgspec.field(default_factory=QueueSettings)
+    skills: tuple[SkillSettings, ...] = ()
+    lines: tuple[LineSettings, ...] = ()
     cti: CtiSettings = msgspec.field(default_factory=CtiSettings)
     ivr: IvrSettings = msgspec.field(default_factory=IvrSettings)
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
@@ -111,6 +136,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return tuple(str(n) for n in range(self.seats.first, self.seats.first + self.seats.count))
 
     @property
+    def queues(self) -> tuple[SkillSettings, ...]:
+        """Every queue in one form, the general one first."""
+        general = SkillSettings(id="general", name=self.queue.name, number=self.queue.number)
+        return (general, *self.skills)
+
+    @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
         return self.database_url or f"sqlite+aiosqlite:///{self.state / 'hotline.db'}"
@@ -119,6 +150,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOST = re.compile(r"[0-9A-Za-z.:-]{1,255}")
 _NUMBER = re.compile(r"[0-9]{3,16}")
+_SKILL = re.compile(r"[a-z]{1,31}")
 
 
 def load(path: Path) -> Settings:
@@ -145,6 +177,7 @@ def check(settings: Settings) -> None:
     _check_names(settings)
     _check_ports(settings)
     _check_seats(settings)
+    _check_queues(settings)
     queue = settings.queue
     if min(queue.ring_s, queue.wrapup_s, queue.announce_every_s, queue.service_level_s) < 1:
         raise BadSettings(
@@ -208,3 +241,34 @@ def _check_seats(settings: Settings) -> None:
         raise BadSettings("seats: count is 1 to 2000, first 100 to 99999")
     if settings.queue.number in settings.seat_ids:
         raise BadSettings(f"queue.number {settings.queue.number} is a seat's number too")
+
+
+def _check_queues(settings: Settings) -> None:
+    """Each queue has a number and an id of its own, and each merged line leads to one of them."""
+    numbers = [queue.number for queue in settings.queues]
+    for skill in settings.skills:
+        if not _SKILL.fullmatch(skill.id):
+            raise BadSettings(f"skills: id {skill.id!r} must be lower-case letters, at most 31")
+        if not _NUMBER.fullmatch(skill.number) or skill.number in settings.seat_ids:
+            raise BadSettings(
+                f"skills: number {skill.number!r} of {skill.id} must be 3 to 16 digits, no seat's"
+            )
+    for queue in settings.queues:
+        _check_word(f"name of queue {queue.number}", queue.name)
+    if len(set(numbers)) != len(numbers):
+        raise BadSettings("skills: two queues have one number")
+    if len({queue.id for queue in settings.queues}) != len(numbers):
+        raise BadSettings("skills: two have one id, or one is called general")
+    for line in settings.lines:
+        if not _NUMBER.fullmatch(line.number) or line.number in numbers:
+            raise BadSettings(f"lines: number {line.number!r} must be 3 to 16 digits, no queue's")
+        if line.queue not in numbers:
+            raise BadSettings(f"lines: {line.number} leads to {line.queue!r}, which is no queue's number")
+        _check_word(f"label of line {line.number}", line.label)
+    if len({line.number for line in settings.lines}) != len(settings.lines):
+        raise BadSettings("lines: two have one number")
+
+
+def _check_word(what: str, word: str) -> None:
+    if not 1 <= len(word) <= 20 or not word.isprintable():
+        raise BadSettings(f"{what}: {word!r} must be 1 to 20 printable characters")

@@ -166,6 +166,8 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     reason: str = ""
     phone_up: bool = False
     conversation: str = ""
+    queues: tuple[str, ...] = ()
+    """The queues that it serves, by number."""
     actions: tuple[Action, ...] = ()
 
 
@@ -201,6 +203,10 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     dnis: str
     phase: Phase
     started_us: int
+    label: str = ""
+    """What agents see of a merged line (并入热线) that was dialled: "经12319并入"."""
+    queue: str = ""
+    """The queue that it waits or waited in, by number; "" before the first."""
     queued_us: int = 0
     answered_us: int = 0
     seats: tuple[str, ...] = ()
@@ -210,9 +216,13 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One queue's figures. Counters run since the CTI server's day began (local midnight) or its start."""
+    """One queue's figures. Counters run since the CTI server's day began (local midnight) or its start.
+
+    `name` is the queue's number, `title` what people call it. A seat that serves several counts in each.
+    """
 
     name: str
+    title: str = ""
     waiting: int = 0
     oldest_us: int = 0
     """When the longest waiting caller joined; 0 when nobody waits."""
@@ -262,6 +272,8 @@ class CallerContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str = ""
     """caller-id name exactly as it came"""
     dnis: str = ""
+    label: str = ""
+    """What agents see of a merged line (并入热线) that was dialled."""
     started_us: int = 0
     queued_us: int = 0
     contacts: tuple[Contact, ...] = ()

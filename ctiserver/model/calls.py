@@ -20,7 +20,7 @@ from ctiserver.api.history import (
 )
 from ctiserver.api.pushes import ConversationGone, Pop
 from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role
-from ctiserver.model import seats
+from ctiserver.model import lines, seats
 from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
 from ctiserver.model.events import (
     BridgeEntered,
@@ -41,7 +41,6 @@ from ctiserver.model.state import (
     Attempt,
     Call,
     Leg,
-    Line,
     State,
     open_attempt,
     side_room,
@@ -208,6 +207,7 @@ def adopt_citizen(state: State, channel: Channel) -> Leg:
                 dnis=call.dnis,
             )
         )
+    call.label = lines.label(state, call.dnis)
     look_up(state, call)
     return add_leg(state, call, Leg(uid=channel.uid, channel=channel.name, role=Role.CITIZEN, call=call.uid))
 
@@ -281,13 +281,14 @@ def look_up(state: State, call: Call) -> None:
 def context_of(call: Call) -> CallerContext:
     """What is known about the caller now, with the wait up to date."""
     if call.context is not None:
-        return msgspec.structs.replace(call.context, queued_us=call.queued_us)
+        return msgspec.structs.replace(call.context, queued_us=call.queued_us, label=call.label)
     return CallerContext(
         conversation=call.id,
         number=call.number,
         masked="",
         name=call.name,
         dnis=call.dnis,
+        label=call.label,
         started_us=call.started_us,
         queued_us=call.queued_us,
     )
@@ -336,7 +337,7 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
     if leg is None or leg.role is not Role.CITIZEN:
         return
     call = state.calls[leg.call]
-    line = state.lines.setdefault(queue, Line(name=queue))
+    line = lines.line_of(state, queue)
     state.dirty_lines.add(queue)
     is_back = bool(call.answered_us) and call.uid not in line.waiting
     if not call.queued_us or is_back:
@@ -534,7 +535,7 @@ def care_for_citizen(state: State, call: Call) -> None:
         state.do(HangUpChannel(state.ref("orphan"), leg.channel))
     last = call.attempts[-1].state if call.attempts else AttemptState.LEFT
     is_over = last is AttemptState.LEFT and not was_held
-    context, exten = ("farewell", "s") if is_over else ("requeue", state.rules.queue)
+    context, exten = ("farewell", "s") if is_over else ("requeue", lines.home(state, call))
     citizen.room, citizen.context = "", context
     state.touch(citizen)
     state.do(SendTo(state.ref("citizen"), citizen.channel, context, exten))

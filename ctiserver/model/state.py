@@ -50,6 +50,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     directory: Mapping[str, str] = {}
     names: Mapping[str, str] = {}
     """agent's number -> name"""
+    queues: Mapping[str, str] = {}
+    """number -> name of every queue, the general one (`queue`) among them; empty: there is just that one"""
+    skills: Mapping[str, tuple[tuple[str, int], ...]] | None = None
+    """agent's number -> the queues they serve, each with its penalty; None: not known (yet)"""
+    labels: Mapping[str, str] = {}
+    """dialled number of a merged line (并入热线) -> what agents see"""
 
 
 class Leg(msgspec.Struct, kw_only=True, gc=False):
@@ -94,6 +100,8 @@ class Call(msgspec.Struct, kw_only=True):
     number: str = ""
     name: str = ""
     dnis: str = ""
+    label: str = ""
+    """what agents see of the merged line that was dialled"""
     started_us: int = 0
     started_mono: int = 0
     queue: str = ""
@@ -135,6 +143,8 @@ class SeatPlace(msgspec.Struct, kw_only=True):
     next_reason: str = ""
     is_leaving: bool = False
     """signed out here, QueueRemove not confirmed yet"""
+    queues: dict[str, int] = msgspec.field(default_factory=dict)
+    """The queues that it serves, each with its penalty."""
     phone_up: bool = False
     leg: str = ""
     shown: tuple[SeatState, str, str] = (SeatState.SIGNED_OUT, "", "")
@@ -142,10 +152,13 @@ class SeatPlace(msgspec.Struct, kw_only=True):
 
 
 class Line(msgspec.Struct, kw_only=True):
-    """One queue: who waits (uid -> since), and the day's counters."""
+    """One queue: who waits (uid -> since), how many of its seats are shown in each state, and the day's
+    counters.
+    """
 
     name: str
     waiting: dict[str, int] = msgspec.field(default_factory=dict)
+    seats_in: dict[SeatState, int] = msgspec.field(default_factory=lambda: dict.fromkeys(SeatState, 0))
     answered: int = 0
     in_time: int = 0
     abandoned: int = 0
@@ -162,15 +175,13 @@ class State:
         self.seats = {seat: SeatPlace(id=seat) for seat in rules.seats}
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
-        self.lines = {rules.queue: Line(name=rules.queue)}
+        self.lines = {queue: Line(name=queue) for queue in rules.queues or (rules.queue,)}
         self.now = Moment(0, 0)
         self.effects: list[Effect] = []
         self.dirty_seats: set[str] = set()
         self.dirty_calls: set[str] = set()
         self.dirty_lines: set[str] = set()
         self.seat_views: dict[str, Seat] = {}
-        self.seats_in: dict[SeatState, int] = dict.fromkeys(SeatState, 0)
-        """How many seats are shown in each state; kept with the views, for queues are counted often."""
         self.call_views: dict[str, Conversation] = {}
         self.line_views: dict[str, Queue] = {}
         self.actions_made = 0

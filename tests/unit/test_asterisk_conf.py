@@ -13,9 +13,11 @@ from hotline.errors import BadSettings
 from hotline.secret import Secrets
 from hotline.settings import (
     IvrSettings,
+    LineSettings,
     QueueSettings,
     SeatSettings,
     Settings,
+    SkillSettings,
     SwitchSettings,
     TrunkSettings,
 )
@@ -132,12 +134,24 @@ def test_queue_times_and_number_reach_the_queue_and_the_dialplan() -> None:
     texts = files(
         Settings(queue=QueueSettings(number="12319", ring_s=33, announce_every_s=44, wrapup_floor_s=5))
     )
-    queue = section(texts["queues.conf"], "12319")
+    queue = section(texts["queues.conf"], "queue")
+    assert "[12319](queue)\n" in texts["queues.conf"]
     assert "timeout = 33\n" in queue
     assert "announce-frequency = 44\n" in queue
     assert "wrapuptime = 5\n" in queue
     assert "Queue(12319,cC)" in section(texts["extensions.conf"], "queue")
-    assert texts["extensions.conf"].count("Goto(queue,12319,1)") == 3
+    assert "Goto(queue,12319,1)" in section(texts["extensions.conf"], "requeue")
+
+
+def test_a_merged_line_leads_to_its_queue_and_an_unknown_number_to_the_general_one() -> None:
+    skills = (SkillSettings(id="enterprise", name="企业专席", number="12346"),)
+    lines = (LineSettings(number="12319", queue="12346", label="经12319并入"),)
+    texts = files(Settings(skills=skills, lines=lines))
+    dialled = section(texts["extensions.conf"], "dialled")
+    leads = dict(re.findall(r"^exten => (\S+),1,Goto\(queue,(\d+),1\)$", dialled, re.MULTILINE))
+    assert leads == {"12345": "12345", "12346": "12346", "12319": "12346", "_X!": "12345", "T": "12345"}
+    assert "[12346](queue)\n" in texts["queues.conf"]
+    assert "Queue(12346,cC)" in section(texts["extensions.conf"], "queue")
 
 
 def test_ports_for_speech_begin_even() -> None:

@@ -18,6 +18,7 @@ from casework.store.tables import CaseMoveRow
 from hotline.db.base import Base
 from hotline.db.engine import Database, is_passing, make_engine, shown_url
 from hotline.db.migrate import upgrade
+from hotline.db.schema import head
 from hotline.directory import UnitRow
 from hotline.errors import DatabaseUnavailable
 
@@ -129,14 +130,16 @@ async def test_an_empty_database_is_refused_with_a_sentence(tmp_path: Path) -> N
         await Database.open(f"sqlite+aiosqlite:///{path}")
     assert not path.exists()
     path.touch()
-    with pytest.raises(DatabaseUnavailable, match="has no schema yet, this version needs 0002; upgrade it"):
+    with pytest.raises(
+        DatabaseUnavailable, match=f"has no schema yet, this version needs {head()}; upgrade it"
+    ):
         await Database.open(f"sqlite+aiosqlite:///{path}")
 
 
 async def test_another_versions_schema_is_refused(database: Database) -> None:
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(DatabaseUnavailable, match="is at schema 9999, this version needs 0002"):
+    with pytest.raises(DatabaseUnavailable, match=f"is at schema 9999, this version needs {head()}"):
         await database.check()
 
 

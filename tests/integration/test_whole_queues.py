@@ -1,0 +1,85 @@
+"""A whole hotline with several queues: skills, merged lines, and what each does for callers and agents."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from cli.people import give_skills
+from cli.seed import seed
+from cli.stage import Stage, stage, stage_settings
+from ctiserver.api.states import Action, SeatState
+from ctiserver.client import Client
+from hotline.db import migrate
+from hotline.settings import LineSettings, QueueSettings, Settings, SkillSettings
+from rehearsal.ports import free_ports
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GENERAL, ENTERPRISE, MERGED = "12345", "12346", "12319"
+ONE, BOTH = ("8001", "1001"), ("8002", "1002")
+"""Seat and agent: of the general queue alone; of the enterprises', and after others of the general one."""
+
+
+def quiet(_line: str) -> None:
+    """Nobody reads along."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    site = Settings(
+        queue=QueueSettings(wrapup_s=2, short_abandon_s=1, ring_s=2),
+        skills=(SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE),),
+        lines=(LineSettings(number=MERGED, queue=ENTERPRISE, label="经12319并入"),),
+    )
+    settings = stage_settings(site, tmp_path_factory.mktemp("stage"), seats=4, ports=free_ports(7))
+    await migrate.upgrade(settings.database)
+    await seed(settings)
+    await give_skills(settings, BOTH[1], {ENTERPRISE: 0, GENERAL: 1})
+    async with stage(settings, quiet) as standing:
+        yield standing
+
+
+@contextlib.asynccontextmanager
+async def at_seat(there: Stage, seat: str, agent: str) -> AsyncIterator[Client]:
+    """An agent signed in at a seat, ready; signed out at the end."""
+    async with Client(there.push_url, lambda: there.token_for(agent, seat)) as client:
+        await client.until(lambda seen: seat in seen.seats)
+        await client.ask("seat.sign_in", ready=True)
+        await client.until(lambda seen: seen.seats[seat].state is SeatState.READY)
+        yield client
+        with contextlib.suppress(TimeoutError):
+            await client.until(lambda seen: Action.SIGN_OUT in seen.seats[seat].actions, 15)
+        await client.ask("seat.sign_out")
+        await client.until(lambda seen: not seen.seats[seat].queues)
+
+
+async def test_a_merged_lines_caller_reaches_the_skilled_agent_labelled(there: Stage) -> None:
+    async with at_seat(there, *ONE) as one, at_seat(there, *BOTH) as both:
+        await both.until(lambda seen: seen.queues[GENERAL].signed_in == 2)
+        assert both.seen.queues[ENTERPRISE].signed_in == both.seen.queues[ENTERPRISE].ready == 1
+        assert both.seen.queues[ENTERPRISE].title == "企业专席"
+        citizen = await there.city.call("13805380001", dial=MERGED, n=1)
+        await both.until(lambda seen: seen.seats[BOTH[0]].state is SeatState.TALKING, 30)
+        (call,) = both.seen.conversations.values()
+        assert (call.label, call.dnis, call.queue) == ("经12319并入", MERGED, ENTERPRISE)
+        assert both.seen.contexts[call.id].label == "经12319并入"
+        assert one.seen.seats[ONE[0]].state is SeatState.READY
+        await citizen.hang_up()
+        await both.until(lambda seen: seen.queues[ENTERPRISE].answered == 1)
+        assert both.seen.queues[GENERAL].answered == 0
+
+
+async def test_not_ready_holds_in_all_queues_and_new_skills_reach_the_agent_at_work(there: Stage) -> None:
+    seat, agent = BOTH
+    async with at_seat(there, seat, agent) as client:
+        await client.ask("seat.not_ready", reason="用餐")
+        await client.until(lambda seen: seen.seats[seat].state is SeatState.NOT_READY)
+        await client.until(lambda seen: not seen.queues[GENERAL].ready and not seen.queues[ENTERPRISE].ready)
+        await give_skills(there.settings, agent, {ENTERPRISE: 0})
+        await client.until(lambda seen: seen.seats[seat].queues == (ENTERPRISE,), 20)
+        assert client.seen.seats[seat].reason == "用餐"
+        await give_skills(there.settings, agent, {ENTERPRISE: 0, GENERAL: 1})
