@@ -15,7 +15,7 @@ from asterisk_conf.paths import NodePaths
 from asterisk_conf.ports import ami_host
 from hotline.errors import BadSettings
 from hotline.secret import Secrets
-from hotline.settings import Settings
+from hotline.settings import WORST_PENALTY, Settings
 
 SIP_MODULES = (
     "res_timing_timerfd",
@@ -100,14 +100,14 @@ PROBE_S = 2
 _TEMPLATES = Path(__file__).parent / "templates"
 _BASE = ("asterisk.conf", "modules.conf", "logger.conf", "indications.conf")
 _HOTLINE = (
-    "rtp.conf", "pjsip.conf", "queues.conf", "confbridge.conf", "extensions.conf", "manager.conf",
-    "cel.conf", "cel_custom.conf", "musiconhold.conf", "features.conf",
+    "rtp.conf", "pjsip.conf", "queues.conf", "queuerules.conf", "confbridge.conf", "extensions.conf",
+    "manager.conf", "cel.conf", "cel_custom.conf", "musiconhold.conf", "features.conf",
 )  # fmt: skip
 _SHORT = {
     "acl.conf": "; Asterisk complains when this file is absent.\n",
     "ccss.conf": "; Asterisk complains when this file is absent.\n",
     "pjproject.conf": "; Asterisk complains when this file is absent.\n",
-    "queuerules.conf": "; No rules: every caller may reach every seat.\n",
+    "queuerules.conf": "; Asterisk complains when this file is absent.\n",
     "stasis.conf": "; The defaults do.\n",
     "udptl.conf": "; No fax.\n",
     "cdr.conf": "[general]\nenable = no\n",
@@ -126,6 +126,7 @@ def render(settings: Settings, secrets: Secrets, paths: NodePaths) -> dict[str, 
         "queue": settings.queue,
         "queues": settings.queues,
         "lines": settings.lines,
+        "worst_penalty": WORST_PENALTY,
         "ivr": settings.ivr,
         "ami_host": ami_host(settings),
         "secrets": secrets,

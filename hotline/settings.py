@@ -65,6 +65,10 @@ class SkillSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     id: str
     name: str
     number: str
+    overflow_s: int = 0
+    """A seat of penalty p may ring for a caller who has waited p times as long; 0: at once, if no better one
+    is free.
+    """
 
 
 class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -146,6 +150,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """The SQLAlchemy URL in force."""
         return self.database_url or f"sqlite+aiosqlite:///{self.state / 'hotline.db'}"
 
+
+WORST_PENALTY = 9
+"""The highest penalty that a seat can have in a queue."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOST = re.compile(r"[0-9A-Za-z.:-]{1,255}")
@@ -253,6 +260,8 @@ def _check_queues(settings: Settings) -> None:
             raise BadSettings(
                 f"skills: number {skill.number!r} of {skill.id} must be 3 to 16 digits, no seat's"
             )
+        if not 0 <= skill.overflow_s <= 3600:
+            raise BadSettings(f"skills: overflow_s of {skill.id} is 0 to 3600 seconds")
     for queue in settings.queues:
         _check_word(f"name of queue {queue.number}", queue.name)
     if len(set(numbers)) != len(numbers):

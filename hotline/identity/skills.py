@@ -10,11 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hotline.errors import HotlineError
 from hotline.identity.people import find_person
 from hotline.identity.tables import AgentSkillRow
+from hotline.settings import WORST_PENALTY
 
 Skills = dict[str, tuple[tuple[str, int], ...]]
 """An agent's number -> the queues they serve, each with its penalty. All others serve the general one."""
-
-WORST_PENALTY = 9
 
 
 class BadSkill(HotlineError):

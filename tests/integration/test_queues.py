@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -30,10 +31,10 @@ class Heard(Ears):
 
 @pytest.fixture(scope="module")
 def hotline_settings(hotline_settings: Settings) -> Settings:
-    """Two queues, and a merged line that leads to the second."""
+    """Two queues, and a merged line that leads to the second; its callers reach others after two seconds."""
     settings = msgspec.structs.replace(
         hotline_settings,
-        skills=(SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE),),
+        skills=(SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE, overflow_s=2),),
         lines=(LineSettings(number=MERGED, queue=ENTERPRISE, label="经12319并入"),),
     )
     check(settings)
@@ -121,4 +122,30 @@ async def test_only_a_seat_that_serves_the_queue_rings(heard: Heard, city: City)
     await serve(heard, "8002", q12346=0)
     citizen = await city.call("13805380003", dial=MERGED, n=3)
     assert (await heard.next(SeatRung)).seat == "8002"
+    await citizen.hang_up()
+
+
+async def test_a_general_seat_rings_for_a_special_caller_after_the_overflow_time_and_not_before(
+    heard: Heard, city: City
+) -> None:
+    await serve(heard, "8001", q12345=0, q12346=1)
+    citizen = await city.call("13805380004", dial=ENTERPRISE, n=4)
+    await heard.next(CallerQueued)
+    began = time.monotonic()
+    rung = await heard.next(SeatRung)
+    assert rung.seat == "8001"
+    assert 1.8 <= time.monotonic() - began < 5
+    await citizen.hang_up()
+
+
+@pytest.mark.parametrize("dialled", [ENTERPRISE, GENERAL])
+async def test_a_special_seat_rings_at_once_and_a_general_caller_waits_for_no_overflow(
+    heard: Heard, city: City, dialled: str
+) -> None:
+    await serve(heard, "8001", q12345=1, q12346=0)
+    citizen = await city.call("13805380005", dial=dialled, n=5)
+    await heard.next(CallerQueued)
+    began = time.monotonic()
+    assert (await heard.next(SeatRung)).seat == "8001"
+    assert time.monotonic() - began < 1.5
     await citizen.hang_up()

@@ -154,6 +154,22 @@ def test_a_merged_line_leads_to_its_queue_and_an_unknown_number_to_the_general_o
     assert "Queue(12346,cC)" in section(texts["extensions.conf"], "queue")
 
 
+def test_overflow_lets_one_penalty_more_in_with_each_lapse_of_its_time() -> None:
+    skills = (
+        SkillSettings(id="enterprise", name="企业专席", number="12346", overflow_s=20),
+        SkillSettings(id="english", name="English", number="12347"),
+    )
+    texts = files(Settings(skills=skills))
+    rules = texts["queuerules.conf"]
+    assert re.findall(r"^\[(.*)\]$", rules, re.MULTILINE) == ["overflow-12346"]
+    changes = re.findall(r"^penaltychange => (\d+),(\d)$", rules, re.MULTILINE)
+    assert changes == [(str(20 * penalty), str(penalty)) for penalty in range(1, 10)]
+    assert section(texts["queues.conf"], "12346").strip() == "defaultrule = overflow-12346"
+    assert "defaultrule" not in section(texts["queues.conf"], "12347")
+    first = re.findall(r"QUEUE_MAX_PENALTY=(\d)", texts["extensions.conf"])
+    assert first == ["9", "0", "9"]
+
+
 def test_ports_for_speech_begin_even() -> None:
     texts = files(Settings(switch=SwitchSettings(rtp_first=10001, rtp_last=10100)))
     assert "rtpstart = 10002\n" in texts["rtp.conf"]

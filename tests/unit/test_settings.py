@@ -90,6 +90,7 @@ def test_chinese_text_survives_the_file(tmp_path: Path) -> None:
         ("[[skills]]\nid='e'\nname=''\nnumber='12346'", "name of queue 12346"),
         ("[[skills]]\nid='e'\nname='企业'\nnumber='8001'", "no seat's"),
         ("[[skills]]\nid='e'\nname='企业'\nnumber='12345'", "two queues have one number"),
+        ("[[skills]]\nid='e'\nname='企业'\nnumber='12346'\noverflow_s=-1", "overflow_s of e"),
         ("[[skills]]\nid='general'\nname='企业'\nnumber='12346'", "called general"),
         ("[[lines]]\nnumber='123a'\nqueue='12345'\nlabel='x'", "lines: number '123a'"),
         ("[[lines]]\nnumber='12345'\nqueue='12345'\nlabel='x'", "no queue's"),
