@@ -52,6 +52,8 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """A caller who hangs up sooner is a short abandon and not counted against the hotline."""
     service_level_s: int = 15
     """T of GB/T 33358: answered within T."""
+    repeat_within_min: int = 10
+    """Who gave up in a queue less than so many minutes ago comes before others; 0: nobody does."""
     name: str = "综合"
     """As pages show it, beside those of `skills`."""
 
@@ -190,6 +192,8 @@ def check(settings: Settings) -> None:
         raise BadSettings(
             "queue: ring_s, wrapup_s, announce_every_s and service_level_s are at least 1 second"
         )
+    if not 0 <= queue.repeat_within_min <= 1440:
+        raise BadSettings("queue: repeat_within_min is 0 to 1440 minutes")
     for reason in settings.not_ready_reasons:
         if not reason or len(reason) > 20 or any(c in reason for c in ";|\r\n\0,"):
             raise BadSettings(

@@ -16,6 +16,7 @@ from ctiserver.model.effects import (
     HangUpChannel,
     MoveToRoom,
     PauseMember,
+    RaiseCaller,
     RemoveMember,
     SendTo,
     SwitchEffect,
@@ -31,6 +32,7 @@ MAX_HEADERS = 128
 
 _SEAT = re.compile(r"[0-9]{3,5}")
 _QUEUE = re.compile(r"[0-9A-Za-z_-]{1,40}")
+_PRIORITY = re.compile(r"[0-9]{1,2}")
 _PENALTY = re.compile(r"[0-9]")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _ROOM = re.compile(r"[0-9][0-9.]{2,63}")
@@ -66,6 +68,14 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
             ]
         case PauseMember():
             return _pause(effect)
+        case RaiseCaller(_, queue, channel, priority):
+            return [
+                ("Action", "QueueChangePriorityCaller"),
+                ("Queue", _ok(_QUEUE, queue)),
+                ("Caller", _ok(_CHANNEL, channel)),
+                ("Priority", _ok(_PRIORITY, str(priority))),
+                ("Immediate", "yes"),
+            ]
         case MoveToRoom():
             return _move(effect)
         case SendTo(_, channel, context, exten):

@@ -23,11 +23,14 @@ class CallStarted(msgspec.Struct, frozen=True, kw_only=True, tag="call_started",
 
 
 class CallQueued(msgspec.Struct, frozen=True, kw_only=True, tag="call_queued", gc=False):
-    """The citizen joined a queue."""
+    """The citizen joined a queue. `waited_before_ms`: in calls that they gave up lately, for which they come
+    first now; told once, 0 for all others.
+    """
 
     conversation: str
     at_us: int
     queue: str
+    waited_before_ms: int = 0
 
 
 class SeatRang(msgspec.Struct, frozen=True, kw_only=True, tag="seat_rang", gc=False):

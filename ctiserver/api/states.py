@@ -207,6 +207,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What agents see of a merged line (并入热线) that was dialled: "经12319并入"."""
     queue: str = ""
     """The queue that it waits or waited in, by number; "" before the first."""
+    waited_before_ms: int = 0
+    """How long they had waited in earlier calls that they gave up, lately: they came first for it."""
     queued_us: int = 0
     answered_us: int = 0
     seats: tuple[str, ...] = ()
@@ -276,6 +278,8 @@ class CallerContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What agents see of a merged line (并入热线) that was dialled."""
     started_us: int = 0
     queued_us: int = 0
+    waited_before_ms: int = 0
+    """How long they had waited in earlier calls that they gave up, lately."""
     contacts: tuple[Contact, ...] = ()
     cases: tuple[CaseBrief, ...] = ()
     is_complete: bool = False

@@ -20,7 +20,7 @@ from ctiserver.api.history import (
 )
 from ctiserver.api.pushes import ConversationGone, Pop
 from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role
-from ctiserver.model import lines, seats
+from ctiserver.model import lines, returning, seats
 from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
 from ctiserver.model.events import (
     BridgeEntered,
@@ -281,7 +281,12 @@ def look_up(state: State, call: Call) -> None:
 def context_of(call: Call) -> CallerContext:
     """What is known about the caller now, with the wait up to date."""
     if call.context is not None:
-        return msgspec.structs.replace(call.context, queued_us=call.queued_us, label=call.label)
+        return msgspec.structs.replace(
+            call.context,
+            queued_us=call.queued_us,
+            label=call.label,
+            waited_before_ms=call.waited_before_ms,
+        )
     return CallerContext(
         conversation=call.id,
         number=call.number,
@@ -291,6 +296,7 @@ def context_of(call: Call) -> CallerContext:
         label=call.label,
         started_us=call.started_us,
         queued_us=call.queued_us,
+        waited_before_ms=call.waited_before_ms,
     )
 
 
@@ -341,8 +347,13 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
     state.dirty_lines.add(queue)
     is_back = bool(call.answered_us) and call.uid not in line.waiting
     if not call.queued_us or is_back:
+        before_ms = 0 if call.queued_us else returning.waited_before(state, call)
+        call.waited_before_ms = call.waited_before_ms or before_ms
         call.queue, call.queued_us, call.queued_mono = queue, state.now.utc_us, state.now.mono_us
-        state.record(CallQueued(conversation=call.id, at_us=call.queued_us, queue=queue))
+        state.record(
+            CallQueued(conversation=call.id, at_us=call.queued_us, queue=queue, waited_before_ms=before_ms)
+        )
+        returning.come_first(state, call, leg, queue)
         if call.context is None or not call.context.is_complete:
             look_up(state, call)
     line.waiting.setdefault(call.uid, call.queued_us)
@@ -570,6 +581,7 @@ def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool =
             is_seen=is_seen,
         )
     )
+    returning.note(state.gave_up, call, how, now.mono_us, waited)
     line = state.lines.get(call.queue)
     if line is not None and not call.answered_us:
         line.short_abandoned += how is Outcome.SHORT_ABANDON

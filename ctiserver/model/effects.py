@@ -39,6 +39,15 @@ class ChangePenalty(msgspec.Struct, frozen=True, gc=False):
     penalty: int
 
 
+class RaiseCaller(msgspec.Struct, frozen=True, gc=False):
+    """QueueChangePriorityCaller: the waiting citizen goes before all of a lower priority, at once."""
+
+    ref: str
+    queue: str
+    channel: str
+    priority: int
+
+
 class PauseMember(msgspec.Struct, frozen=True, gc=False):
     """QueuePause in every queue that the seat serves, at once: pause with a reason, or unpause."""
 
@@ -94,6 +103,7 @@ SwitchEffect = (
     | RemoveMember
     | ChangePenalty
     | PauseMember
+    | RaiseCaller
     | MoveToRoom
     | SendTo
     | CallThirdParty

@@ -155,7 +155,7 @@ def recall(state: State, unseen: tuple[History, ...]) -> None:
     """Take in what the switch's own records tell of the time away: keep it, know it, and end what has
     ended.
     """
-    memory = Memory(open={call.id: call for call in state.calls.values()})
+    memory = Memory(open={call.id: call for call in state.calls.values()}, gave_up=state.gave_up)
     shift = state.now.mono_us - state.now.utc_us
     for event in unseen:
         state.record(event)

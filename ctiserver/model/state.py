@@ -54,6 +54,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """number -> name of every queue, the general one (`queue`) among them; empty: there is just that one"""
     skills: Mapping[str, tuple[tuple[str, int], ...]] | None = None
     """agent's number -> the queues they serve, each with its penalty; None: not known (yet)"""
+    repeat_within_ms: int = 0
+    """who gave up in a queue less than this ago comes first; 0: nobody does"""
     labels: Mapping[str, str] = {}
     """dialled number of a merged line (并入热线) -> what agents see"""
 
@@ -92,6 +94,13 @@ class Attempt(msgspec.Struct, kw_only=True, gc=False):
     state: AttemptState = AttemptState.CALLING
 
 
+class GaveUp(msgspec.Struct, frozen=True, gc=False):
+    """A caller gave up in a queue: when (monotonic), after how long altogether."""
+
+    at_mono: int
+    waited_ms: int
+
+
 class Call(msgspec.Struct, kw_only=True):
     """One conversation, keyed by the citizen's Uniqueid. `*_mono` are 0 until they happen."""
 
@@ -110,6 +119,8 @@ class Call(msgspec.Struct, kw_only=True):
     answered_us: int = 0
     answered_mono: int = 0
     wait_ms: int = 0
+    waited_before_ms: int = 0
+    """in earlier calls that they gave up, lately"""
     citizen: str = ""
     """the citizen's leg uid; "" while only other legs were seen"""
     legs: dict[str, Leg] = msgspec.field(default_factory=dict)
@@ -176,6 +187,8 @@ class State:
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
         self.lines = {queue: Line(name=queue) for queue in rules.queues or (rules.queue,)}
+        self.gave_up: dict[str, GaveUp] = {}
+        """by number, in the order in which they gave up"""
         self.now = Moment(0, 0)
         self.effects: list[Effect] = []
         self.dirty_seats: set[str] = set()

@@ -146,6 +146,7 @@ def conversation_view(state: State, call: Call) -> states.Conversation:
         dnis=call.dnis,
         label=call.label,
         queue=call.queue,
+        waited_before_ms=call.waited_before_ms,
         phase=phase(state, call),
         started_us=call.started_us,
         queued_us=call.queued_us,

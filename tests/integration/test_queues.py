@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from asterisk_conf.node import Node
 from ctiserver.ami.connection import Link
-from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RemoveMember
+from ctiserver.ami.errors import Refused
+from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RaiseCaller, RemoveMember
 from ctiserver.model.events import CallerQueued, Member, MemberPaused, Resynced, SeatRung
 from hotline.secret import Secrets
 from hotline.settings import LineSettings, Settings, SkillSettings, check
@@ -149,3 +150,19 @@ async def test_a_special_seat_rings_at_once_and_a_general_caller_waits_for_no_ov
     assert (await heard.next(SeatRung)).seat == "8001"
     assert time.monotonic() - began < 1.5
     await citizen.hang_up()
+
+
+async def test_a_raised_caller_goes_before_those_who_came_earlier(heard: Heard, city: City) -> None:
+    uids, channels = [], []
+    for n in (6, 7, 8):
+        since = heard.mark()
+        await city.call(f"1380538000{n}", n=n)
+        joined = await heard.next(CallerQueued, since=since)
+        uids.append(joined.channel.uid)
+        channels.append(joined.channel.name)
+    await heard.link.perform(RaiseCaller("r", GENERAL, channels[2], 5))
+    await heard.link.resync()
+    first, second, third = uids
+    assert heard.all(Resynced)[-1].snapshot.waiting == {GENERAL: (third, first, second)}
+    with pytest.raises(Refused):
+        await heard.link.perform(RaiseCaller("r", GENERAL, "PJSIP/city-0000ffff", 5))

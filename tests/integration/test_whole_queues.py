@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -59,8 +60,8 @@ async def at_seat(there: Stage, seat: str, agent: str) -> AsyncIterator[Client]:
 
 async def test_a_merged_lines_caller_reaches_the_skilled_agent_labelled(there: Stage) -> None:
     async with at_seat(there, *ONE) as one, at_seat(there, *BOTH) as both:
-        await both.until(lambda seen: seen.queues[GENERAL].signed_in == 2)
-        assert both.seen.queues[ENTERPRISE].signed_in == both.seen.queues[ENTERPRISE].ready == 1
+        await both.until(lambda seen: seen.queues[GENERAL].ready == 2 and seen.queues[ENTERPRISE].ready == 1)
+        assert both.seen.queues[ENTERPRISE].signed_in == 1
         assert both.seen.queues[ENTERPRISE].title == "企业专席"
         citizen = await there.city.call("13805380001", dial=MERGED, n=1)
         await both.until(lambda seen: seen.seats[BOTH[0]].state is SeatState.TALKING, 30)
@@ -83,3 +84,28 @@ async def test_not_ready_holds_in_all_queues_and_new_skills_reach_the_agent_at_w
         await client.until(lambda seen: seen.seats[seat].queues == (ENTERPRISE,), 20)
         assert client.seen.seats[seat].reason == "用餐"
         await give_skills(there.settings, agent, {ENTERPRISE: 0, GENERAL: 1})
+
+
+async def test_who_gave_up_and_calls_again_is_answered_before_those_who_waited_on(there: Stage) -> None:
+    seat, agent = ONE
+    async with Client(there.push_url, lambda: there.token_for(agent, seat)) as client:
+        gave_up = await there.city.call("13805380011", n=11)
+        await client.until(lambda seen: seen.linked and seen.queues[GENERAL].waiting == 1, 30)
+        before = client.seen.queues[GENERAL].abandoned
+        await asyncio.sleep(1.2)  # longer than a short abandon
+        await gave_up.hang_up()
+        await client.until(lambda seen: seen.queues[GENERAL].abandoned == before + 1)
+        patient = await there.city.call("13805380012", n=12)
+        await client.until(lambda seen: seen.queues[GENERAL].waiting == 1, 30)
+        again = await there.city.call("13805380011", n=13)
+        await client.until(lambda seen: seen.queues[GENERAL].waiting == 2, 30)
+        await client.ask("seat.sign_in", ready=True)
+        await client.until(lambda seen: seen.seats[seat].state is SeatState.TALKING, 30)
+        (call,) = client.seen.conversations.values()
+        assert call.number == "13805380011"
+        assert call.waited_before_ms >= 1_200
+        assert client.seen.contexts[call.id].waited_before_ms == call.waited_before_ms
+        await patient.hang_up()
+        await again.hang_up()
+        await client.until(lambda seen: Action.SIGN_OUT in seen.seats[seat].actions, 15)
+        await client.ask("seat.sign_out")

@@ -16,6 +16,7 @@ from ctiserver.model.effects import (
     HangUpChannel,
     MoveToRoom,
     PauseMember,
+    RaiseCaller,
     RemoveMember,
     SendTo,
     SwitchEffect,
@@ -24,12 +25,13 @@ from ctiserver.model.effects import (
 ADD = AddMember("r", "12345", "8001", "1001", True, "小休")
 REMOVE = RemoveMember("r", "12345", "8001")
 PENALTY = ChangePenalty("r", "12346", "8001", 2)
+RAISE = RaiseCaller("r", "12345", "PJSIP/city-0000001a", 5)
 PAUSE = PauseMember("r", "8001", True, "用餐")
 MOVE = MoveToRoom("r", "PJSIP/city-0000001a", "PJSIP/8001-0000001b", "1795490995.0")
 SEND = SendTo("r", "PJSIP/city-0000001a", "farewell", "s")
 CALL = CallThirdParty("r", "tp-1795490995.0-1", "05386991001", "1795490995.0", "")
 HANG_UP = HangUpChannel("r", "PJSIP/city-0000001a")
-EFFECTS: list[SwitchEffect] = [ADD, REMOVE, PENALTY, PAUSE, MOVE, SEND, CALL, HANG_UP]
+EFFECTS: list[SwitchEffect] = [ADD, REMOVE, PENALTY, PAUSE, RAISE, MOVE, SEND, CALL, HANG_UP]
 
 
 def asked(effect: SwitchEffect) -> dict[str, str]:
@@ -65,6 +67,16 @@ def test_a_seats_penalty_changes_in_one_queue() -> None:
         "Interface": "PJSIP/8001",
         "Penalty": "2",
         "Queue": "12346",
+    }
+
+
+def test_a_waiting_caller_goes_before_others_at_once() -> None:
+    assert asked(RAISE) == {
+        "Action": "QueueChangePriorityCaller",
+        "Queue": "12345",
+        "Caller": "PJSIP/city-0000001a",
+        "Priority": "5",
+        "Immediate": "yes",
     }
 
 

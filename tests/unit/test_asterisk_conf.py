@@ -140,7 +140,7 @@ def test_queue_times_and_number_reach_the_queue_and_the_dialplan() -> None:
     assert "announce-frequency = 44\n" in queue
     assert "wrapuptime = 5\n" in queue
     assert "Queue(12319,cC)" in section(texts["extensions.conf"], "queue")
-    assert "Goto(queue,12319,1)" in section(texts["extensions.conf"], "requeue")
+    assert "Goto(queue-first,12319,1)" in section(texts["extensions.conf"], "requeue")
 
 
 def test_a_merged_line_leads_to_its_queue_and_an_unknown_number_to_the_general_one() -> None:
@@ -167,7 +167,7 @@ def test_overflow_lets_one_penalty_more_in_with_each_lapse_of_its_time() -> None
     assert section(texts["queues.conf"], "12346").strip() == "defaultrule = overflow-12346"
     assert "defaultrule" not in section(texts["queues.conf"], "12347")
     first = re.findall(r"QUEUE_MAX_PENALTY=(\d)", texts["extensions.conf"])
-    assert first == ["9", "0", "9"]
+    assert first == ["9", "0", "9"] * 2, "in [queue], and in [queue-first] too"
 
 
 def test_ports_for_speech_begin_even() -> None:

@@ -64,6 +64,7 @@ def timeless(snapshot: Snapshot) -> Snapshot:
             queued_us=0,
             answered_us=0,
             queue="",
+            waited_before_ms=0,
             attempts=(),
             participants=tuple(
                 msgspec.structs.replace(part, since_us=0, label="") for part in view.participants
@@ -80,7 +81,7 @@ class FloorMachine(RuleBasedStateMachine):
 
     @initialize(ready=st.booleans())
     def start(self, ready: bool) -> None:
-        self.world = World(rules=SKILLED)
+        self.world = World(rules=msgspec.structs.replace(SKILLED, repeat_within_ms=60_000))
         self.world.ask("8001", "1001", SignIn(ready=True))
         self.world.ask("8002", "1002", SignIn(ready=ready))
 
