@@ -100,6 +100,7 @@ def rules_of(
         names=names,
         queues={queue.number: queue.name for queue in settings.queues},
         skills=skills,
+        miss_limit=settings.queue.miss_limit,
         repeat_within_ms=settings.queue.repeat_within_min * 60_000,
         labels={line.number: line.label for line in settings.lines},
     )

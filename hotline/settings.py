@@ -54,6 +54,8 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """T of GB/T 33358: answered within T."""
     repeat_within_min: int = 10
     """Who gave up in a queue less than so many minutes ago comes before others; 0: nobody does."""
+    miss_limit: int = 2
+    """After so many unanswered rings in a row a seat is put not ready (未接); 0: never."""
     name: str = "综合"
     """As pages show it, beside those of `skills`."""
 
@@ -194,6 +196,8 @@ def check(settings: Settings) -> None:
         )
     if not 0 <= queue.repeat_within_min <= 1440:
         raise BadSettings("queue: repeat_within_min is 0 to 1440 minutes")
+    if not 0 <= queue.miss_limit <= 100:
+        raise BadSettings("queue: miss_limit is 0 to 100 calls")
     for reason in settings.not_ready_reasons:
         if not reason or len(reason) > 20 or any(c in reason for c in ";|\r\n\0,"):
             raise BadSettings(

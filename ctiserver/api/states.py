@@ -131,6 +131,9 @@ ATTEMPT_STATE_ZH = {
 
 
 REFUSED_AT_SWITCH_ZH = "交换机未能完成该操作"
+MISSED_REASON = "未接"
+"""Not ready because several calls in a row rang in vain; nobody can ask for it."""
+MISSED_TOO_OFTEN_ZH = "连续多次来电未接，已自动示忙"
 
 
 class Action(StrEnum):

@@ -20,7 +20,7 @@ from ctiserver.api.history import (
 )
 from ctiserver.api.pushes import ConversationGone, Pop
 from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role
-from ctiserver.model import lines, returning, seats
+from ctiserver.model import lines, misses, returning, seats
 from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
 from ctiserver.model.events import (
     BridgeEntered,
@@ -335,6 +335,7 @@ def missed(state: State, call_uid: str, seat_id: str) -> None:
             leg=leg,
         )
     )
+    misses.count(state, state.seats[seat_id])
 
 
 def join_queue(state: State, channel: Channel, queue: str) -> None:
@@ -410,6 +411,7 @@ def join(state: State, call: Call, leg: Leg) -> None:
         set_attempt(state, leg, AttemptState.ANSWERED)
         return
     ring(state, leg)
+    state.seats[leg.seat].misses = 0
     call.ringing.pop(leg.seat, None)
     leave_queue(state, call.uid, call.queue)
     if call.known.get(leg.uid):

@@ -52,6 +52,7 @@ def take(state: State, seat: SeatPlace, agent: str, name: str) -> None:
     seat.mode, seat.reason = SeatState.NOT_READY, ""
     seat.next_mode = None
     seat.is_leaving = False
+    seat.misses = 0
     state.dirty_seats.add(seat.id)
 
 

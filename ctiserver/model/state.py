@@ -56,6 +56,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """agent's number -> the queues they serve, each with its penalty; None: not known (yet)"""
     repeat_within_ms: int = 0
     """who gave up in a queue less than this ago comes first; 0: nobody does"""
+    miss_limit: int = 0
+    """after so many unanswered rings in a row a seat is put not ready; 0: never"""
     labels: Mapping[str, str] = {}
     """dialled number of a merged line (并入热线) -> what agents see"""
 
@@ -156,6 +158,8 @@ class SeatPlace(msgspec.Struct, kw_only=True):
     """signed out here, QueueRemove not confirmed yet"""
     queues: dict[str, int] = msgspec.field(default_factory=dict)
     """The queues that it serves, each with its penalty."""
+    misses: int = 0
+    """Rings in a row that nobody answered."""
     phone_up: bool = False
     leg: str = ""
     shown: tuple[SeatState, str, str] = (SeatState.SIGNED_OUT, "", "")

@@ -12,10 +12,12 @@ import pytest_asyncio
 from cli.people import give_skills
 from cli.seed import seed
 from cli.stage import Stage, stage, stage_settings
-from ctiserver.api.states import Action, SeatState
+from ctiserver.api.pushes import Notice, Pop, Push
+from ctiserver.api.states import MISSED_REASON, Action, SeatState
 from ctiserver.client import Client
 from hotline.db import migrate
 from hotline.settings import LineSettings, QueueSettings, Settings, SkillSettings
+from rehearsal import city as city_of
 from rehearsal.ports import free_ports
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -109,3 +111,27 @@ async def test_who_gave_up_and_calls_again_is_answered_before_those_who_waited_o
         await again.hang_up()
         await client.until(lambda seen: Action.SIGN_OUT in seen.seats[seat].actions, 15)
         await client.ask("seat.sign_out")
+
+
+async def test_a_seat_that_misses_two_calls_in_a_row_is_put_not_ready_and_told(there: Stage) -> None:
+    seat, agent = ONE
+    await there.city.behave(seat, city_of.no_answer())
+    async with at_seat(there, seat, agent) as client:
+        told: list[Push] = []
+        watching = asyncio.create_task(_collect(client, told))
+        citizen = await there.city.call("13805380021", n=21)
+        await client.until(lambda seen: seen.seats[seat].state is SeatState.NOT_READY, 30)
+        assert client.seen.seats[seat].reason == MISSED_REASON
+        assert [push.code for push in told if isinstance(push, Notice)] == ["missed_calls"]
+        assert sum(isinstance(push, Pop) for push in told) == 2
+        assert client.seen.queues[GENERAL].waiting == 1, "the caller waits on"
+        watching.cancel()
+        await there.city.behave(seat, city_of.answer())
+        await client.ask("seat.ready")
+        await client.until(lambda seen: seen.seats[seat].state is SeatState.TALKING, 30)
+        await citizen.hang_up()
+
+
+async def _collect(client: Client, told: list[Push]) -> None:
+    async for push in client.pushes():
+        told.append(push)

@@ -81,7 +81,7 @@ class FloorMachine(RuleBasedStateMachine):
 
     @initialize(ready=st.booleans())
     def start(self, ready: bool) -> None:
-        self.world = World(rules=msgspec.structs.replace(SKILLED, repeat_within_ms=60_000))
+        self.world = World(rules=msgspec.structs.replace(SKILLED, repeat_within_ms=60_000, miss_limit=2))
         self.world.ask("8001", "1001", SignIn(ready=True))
         self.world.ask("8002", "1002", SignIn(ready=ready))
 

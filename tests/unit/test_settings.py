@@ -86,6 +86,7 @@ def test_chinese_text_survives_the_file(tmp_path: Path) -> None:
         ("[queue]\nnumber = '12'", "'12' is not a number"),
         ("[queue]\nnumber = '8001'", "seat's number too"),
         ("[queue]\nrepeat_within_min = -1", "repeat_within_min is 0"),
+        ("[queue]\nmiss_limit = -1", "miss_limit is 0"),
         ("[queue]\nname = ''", "name of queue 12345"),
         ("[[skills]]\nid='E'\nname='企业'\nnumber='12346'", "lower-case letters"),
         ("[[skills]]\nid='e'\nname=''\nnumber='12346'", "name of queue 12346"),
