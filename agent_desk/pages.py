@@ -27,6 +27,8 @@ OUTCOME_ZH = {
     Outcome.ABANDONED_QUEUE: "排队中放弃",
     Outcome.ABANDONED_RINGING: "振铃中放弃",
     Outcome.SHORT_ABANDON: "短时放弃",
+    Outcome.OVERFLOW: "坐席全忙",
+    Outcome.CLOSED: "非工作时间",
     Outcome.SWITCH_LOST: "交换机中断",
 }
 CASE_STATE_ZH = {"open": "办理中", "closed": "已办结"}

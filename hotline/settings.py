@@ -56,6 +56,12 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Who gave up in a queue less than so many minutes ago comes before others; 0: nobody does."""
     miss_limit: int = 2
     """After so many unanswered rings in a row a seat is put not ready (未接); 0: never."""
+    max_waiting: int = 0
+    """Nobody else is let in while so many wait: they hear that all seats are busy; 0: no limit."""
+    hours: str = ""
+    """Open from and to (城市时间), as "08:30-17:30"; "": always."""
+    days: str = "mon-fri"
+    """The days on which `hours` hold: "mon-fri", "mon-sat" or "mon-sun"; closed on the others."""
     name: str = "综合"
     """As pages show it, beside those of `skills`."""
 
@@ -73,6 +79,10 @@ class SkillSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """A seat of penalty p may ring for a caller who has waited p times as long; 0: at once, if no better one
     is free.
     """
+    max_waiting: int = 0
+    hours: str = ""
+    days: str = "mon-fri"
+    """These three as in `queue`."""
 
 
 class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -146,7 +156,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def queues(self) -> tuple[SkillSettings, ...]:
         """Every queue in one form, the general one first."""
-        general = SkillSettings(id="general", name=self.queue.name, number=self.queue.number)
+        general = SkillSettings(
+            id="general",
+            name=self.queue.name,
+            number=self.queue.number,
+            max_waiting=self.queue.max_waiting,
+            hours=self.queue.hours,
+            days=self.queue.days,
+        )
         return (general, *self.skills)
 
     @property
@@ -161,6 +178,8 @@ WORST_PENALTY = 9
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOST = re.compile(r"[0-9A-Za-z.:-]{1,255}")
 _NUMBER = re.compile(r"[0-9]{3,16}")
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
+_DAYS = ("mon-fri", "mon-sat", "mon-sun")
 _SKILL = re.compile(r"[a-z]{1,31}")
 
 
@@ -272,6 +291,7 @@ def _check_queues(settings: Settings) -> None:
             raise BadSettings(f"skills: overflow_s of {skill.id} is 0 to 3600 seconds")
     for queue in settings.queues:
         _check_word(f"name of queue {queue.number}", queue.name)
+        _check_door(queue)
     if len(set(numbers)) != len(numbers):
         raise BadSettings("skills: two queues have one number")
     if len({queue.id for queue in settings.queues}) != len(numbers):
@@ -284,6 +304,16 @@ def _check_queues(settings: Settings) -> None:
         _check_word(f"label of line {line.number}", line.label)
     if len({line.number for line in settings.lines}) != len(settings.lines):
         raise BadSettings("lines: two have one number")
+
+
+def _check_door(queue: SkillSettings) -> None:
+    """What keeps callers out of a queue: its limit, its hours and days."""
+    if not 0 <= queue.max_waiting <= 10_000:
+        raise BadSettings(f"max_waiting of queue {queue.number} is 0 to 10000")
+    if queue.hours and not _HOURS.fullmatch(queue.hours):
+        raise BadSettings(f"hours of queue {queue.number}: {queue.hours!r} is not like 08:30-17:30")
+    if queue.days not in _DAYS:
+        raise BadSettings(f"days of queue {queue.number}: {queue.days!r} is none of {', '.join(_DAYS)}")
 
 
 def _check_word(what: str, word: str) -> None:

@@ -99,7 +99,7 @@ class SeatLeft(msgspec.Struct, frozen=True, kw_only=True, tag="seat_left", gc=Fa
 
 class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=False):
     """The citizen is gone. `is_seen` False: it ended while the CTI server did not look; time and outcome
-    are Asterisk's (CEL).
+    are Asterisk's (CEL). `queue`: the one that turned the caller away (overflow, closed), else "".
     """
 
     conversation: str
@@ -108,6 +108,7 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=
     wait_ms: int
     talk_ms: int
     is_seen: bool = True
+    queue: str = ""
 
 
 class SeatChanged(msgspec.Struct, frozen=True, kw_only=True, tag="seat_changed", gc=False):

@@ -74,6 +74,10 @@ class Outcome(StrEnum):
     ABANDONED_RINGING = "abandoned_ringing"
     SHORT_ABANDON = "short_abandon"
     """gave up sooner than the hotline could be blamed for"""
+    OVERFLOW = "overflow"
+    """溢出: as many waited as the queue lets in, and the caller was asked to call later"""
+    CLOSED = "closed"
+    """called outside the queue's hours"""
     SWITCH_LOST = "switch_lost"
     """the switch restarted under it"""
 
@@ -239,6 +243,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """answered within the service level"""
     abandoned: int = 0
     short_abandoned: int = 0
+    overflow: int = 0
+    """turned away because too many waited"""
+    closed: int = 0
+    """turned away outside its hours"""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):

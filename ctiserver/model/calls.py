@@ -479,7 +479,7 @@ def hang_up(state: State, channel: Channel, cause: int) -> None:
     match leg.role:
         case Role.CITIZEN:
             if call is not None:
-                end(state, call)
+                citizen_gone(state, call, channel)
         case Role.SEAT:
             seat_leg_gone(state, leg, call)
         case Role.THIRD_PARTY:
@@ -491,6 +491,14 @@ def hang_up(state: State, channel: Channel, cause: int) -> None:
             drop(state, call)
         else:
             care_for_citizen(state, call)
+
+
+def citizen_gone(state: State, call: Call, channel: Channel) -> None:
+    """The citizen hung up, or was turned away at a queue's door: where the channel ended tells."""
+    how = lines.turned_away(channel.context) if not call.queued_us else None
+    if how is not None:
+        call.queue = channel.exten
+    end(state, call, how)
 
 
 def seat_leg_gone(state: State, leg: Leg, call: Call | None) -> None:
@@ -581,14 +589,12 @@ def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool =
             wait_ms=waited,
             talk_ms=max(0, now.mono_us - call.answered_mono) // 1000 if call.answered_us else 0,
             is_seen=is_seen,
+            queue=call.queue if not call.queued_us else "",
         )
     )
     returning.note(state.gave_up, call, how, now.mono_us, waited)
-    line = state.lines.get(call.queue)
-    if line is not None and not call.answered_us:
-        line.short_abandoned += how is Outcome.SHORT_ABANDON
-        line.abandoned += how is not Outcome.SHORT_ABANDON
-        state.dirty_lines.add(line.name)
+    if not call.answered_us:
+        lines.count_unanswered(state, call.queue, how)
     for leg in call.legs.values():
         state.touch(leg)
         if is_seen and outlives_citizen(call, leg):

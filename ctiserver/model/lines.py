@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctiserver.api.states import Seat, SeatState
+from ctiserver.api.states import Outcome, Seat, SeatState
 from ctiserver.model.effects import AddMember, ChangePenalty, RemoveMember
 from ctiserver.model.state import WRAP_UP_REASON, Call, Line, SeatPlace, State
 
@@ -69,6 +69,28 @@ def recount(state: State, before: Seat, now: Seat) -> None:
         for queue in seat.queues:
             line_of(state, queue).seats_in[seat.state] += by
             state.dirty_lines.add(queue)
+
+
+def turned_away(context: str) -> Outcome | None:
+    """Whether a call that ended in that part of the dialplan had been turned away, and why."""
+    return {"closed": Outcome.CLOSED, "full": Outcome.OVERFLOW}.get(context)
+
+
+def count_unanswered(state: State, queue: str, how: Outcome) -> None:
+    """A call ended unanswered that had been led to that queue."""
+    line = state.lines.get(queue)
+    if line is None:
+        return
+    match how:
+        case Outcome.SHORT_ABANDON:
+            line.short_abandoned += 1
+        case Outcome.OVERFLOW:
+            line.overflow += 1
+        case Outcome.CLOSED:
+            line.closed += 1
+        case _:
+            line.abandoned += 1
+    state.dirty_lines.add(queue)
 
 
 def home(state: State, call: Call) -> str:

@@ -178,6 +178,8 @@ class Line(msgspec.Struct, kw_only=True):
     in_time: int = 0
     abandoned: int = 0
     short_abandoned: int = 0
+    overflow: int = 0
+    closed: int = 0
 
 
 class State:

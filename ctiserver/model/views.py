@@ -228,4 +228,6 @@ def queue_view(state: State, line: Line) -> states.Queue:
         in_time=line.in_time,
         abandoned=line.abandoned,
         short_abandoned=line.short_abandoned,
+        overflow=line.overflow,
+        closed=line.closed,
     )

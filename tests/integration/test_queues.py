@@ -12,16 +12,15 @@ import pytest_asyncio
 from asterisk_conf.node import Node
 from ctiserver.ami.connection import Link
 from ctiserver.ami.errors import Refused
-from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RaiseCaller, RemoveMember
-from ctiserver.model.events import CallerQueued, Member, MemberPaused, Resynced, SeatRung
+from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RaiseCaller, RemoveMember, SendTo
+from ctiserver.model.events import CallerQueued, ChannelHungUp, Member, MemberPaused, Resynced, SeatRung
 from hotline.secret import Secrets
 from hotline.settings import LineSettings, Settings, SkillSettings, check
 from rehearsal.city import City
 from tests.integration.ami_tools import Heard as Ears
+from tests.integration.queue_tools import CLOSED, ENTERPRISE, GENERAL, MERGED, SMALL, doors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-GENERAL, ENTERPRISE, MERGED = "12345", "12346", "12319"
 
 
 class Heard(Ears):
@@ -35,7 +34,10 @@ def hotline_settings(hotline_settings: Settings) -> Settings:
     """Two queues, and a merged line that leads to the second; its callers reach others after two seconds."""
     settings = msgspec.structs.replace(
         hotline_settings,
-        skills=(SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE, overflow_s=2),),
+        skills=(
+            SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE, overflow_s=2),
+            *doors(),
+        ),
         lines=(LineSettings(number=MERGED, queue=ENTERPRISE, label="经12319并入"),),
     )
     check(settings)
@@ -166,3 +168,46 @@ async def test_a_raised_caller_goes_before_those_who_came_earlier(heard: Heard, 
     assert heard.all(Resynced)[-1].snapshot.waiting == {GENERAL: (third, first, second)}
     with pytest.raises(Refused):
         await heard.link.perform(RaiseCaller("r", GENERAL, "PJSIP/city-0000ffff", 5))
+
+
+async def test_a_closed_queue_turns_its_callers_away_and_by_where_they_end_it_is_known(
+    heard: Heard, city: City
+) -> None:
+    citizen = await city.call("13805380031", dial=CLOSED, n=31)
+    ended = await heard.next(ChannelHungUp)
+    assert (ended.channel.context, ended.channel.exten) == ("closed", CLOSED)
+    await citizen.ended()
+    assert heard.all(CallerQueued) == []
+
+
+async def test_an_open_queue_takes_as_many_as_its_limit_and_turns_the_next_away(
+    heard: Heard, city: City
+) -> None:
+    first = await city.call("13805380032", dial=SMALL, n=32)
+    assert (await heard.next(CallerQueued)).queue == SMALL
+    second = await city.call("13805380033", dial=SMALL, n=33)
+    ended = await heard.next(ChannelHungUp)
+    assert (ended.channel.context, ended.channel.exten, ended.channel.number) == (
+        "full",
+        SMALL,
+        second.number,
+    )
+    await first.hang_up()
+    await heard.next(ChannelHungUp, lambda event: event.channel.context == "queue")
+    since = heard.mark()
+    third = await city.call("13805380034", dial=SMALL, n=34)
+    assert (await heard.next(CallerQueued, since=since)).queue == SMALL
+    await third.hang_up()
+
+
+@pytest.mark.parametrize("queue", [CLOSED, SMALL])
+async def test_who_comes_back_from_a_seat_is_never_turned_away(heard: Heard, city: City, queue: str) -> None:
+    await city.call("13805380035", dial=SMALL, n=35)
+    await heard.next(CallerQueued)
+    back = await city.call("13805380036", n=36)
+    joined = await heard.next(CallerQueued, lambda event: event.queue == GENERAL)
+    since = heard.mark()
+    await heard.link.perform(SendTo("r", joined.channel.name, "requeue", queue))
+    again = await heard.next(CallerQueued, since=since)
+    assert (again.queue, again.channel.context) == (queue, "queue-first")
+    await back.hang_up()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -17,25 +17,23 @@ from ctiserver.api.states import MISSED_REASON, Action, SeatState
 from ctiserver.client import Client
 from hotline.db import migrate
 from hotline.settings import LineSettings, QueueSettings, Settings, SkillSettings
+from ivr.prompts import length_s
 from rehearsal import city as city_of
 from rehearsal.ports import free_ports
+from tests.integration.queue_tools import CLOSED, ENTERPRISE, GENERAL, MERGED, SMALL, doors
+from tests.integration.test_whole_hotline import at_seat, past_the_greeting, quiet, records
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GENERAL, ENTERPRISE, MERGED = "12345", "12346", "12319"
 ONE, BOTH = ("8001", "1001"), ("8002", "1002")
 """Seat and agent: of the general queue alone; of the enterprises', and after others of the general one."""
-
-
-def quiet(_line: str) -> None:
-    """Nobody reads along."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     site = Settings(
         queue=QueueSettings(wrapup_s=2, short_abandon_s=1, ring_s=2),
-        skills=(SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE),),
+        skills=(SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE), *doors()),
         lines=(LineSettings(number=MERGED, queue=ENTERPRISE, label="经12319并入"),),
     )
     settings = stage_settings(site, tmp_path_factory.mktemp("stage"), seats=4, ports=free_ports(7))
@@ -44,20 +42,6 @@ async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     await give_skills(settings, BOTH[1], {ENTERPRISE: 0, GENERAL: 1})
     async with stage(settings, quiet) as standing:
         yield standing
-
-
-@contextlib.asynccontextmanager
-async def at_seat(there: Stage, seat: str, agent: str) -> AsyncIterator[Client]:
-    """An agent signed in at a seat, ready; signed out at the end."""
-    async with Client(there.push_url, lambda: there.token_for(agent, seat)) as client:
-        await client.until(lambda seen: seat in seen.seats)
-        await client.ask("seat.sign_in", ready=True)
-        await client.until(lambda seen: seen.seats[seat].state is SeatState.READY)
-        yield client
-        with contextlib.suppress(TimeoutError):
-            await client.until(lambda seen: Action.SIGN_OUT in seen.seats[seat].actions, 15)
-        await client.ask("seat.sign_out")
-        await client.until(lambda seen: not seen.seats[seat].queues)
 
 
 async def test_a_merged_lines_caller_reaches_the_skilled_agent_labelled(there: Stage) -> None:
@@ -135,3 +119,25 @@ async def test_a_seat_that_misses_two_calls_in_a_row_is_put_not_ready_and_told(t
 async def _collect(client: Client, told: list[Push]) -> None:
     async for push in client.pushes():
         told.append(push)
+
+
+async def test_whoever_is_turned_away_hears_why_and_is_recorded_with_queue_and_reason(there: Stage) -> None:
+    sounds = there.hotline.node.paths.sounds
+    late = await there.city.call("13805380041", dial=CLOSED, n=41)
+    await past_the_greeting(late)
+    began = time.monotonic()
+    await late.ended()
+    assert time.monotonic() - began > (length_s(sounds, "hotline/closed") or 99)
+    waiting = await there.city.call("13805380042", dial=SMALL, n=42)
+    await past_the_greeting(waiting)
+    async with Client(there.push_url, lambda: there.token_for(ONE[1], ONE[0])) as client:
+        await client.until(lambda seen: SMALL in seen.queues and seen.queues[SMALL].waiting == 1, 30)
+        one_too_many = await there.city.call("13805380043", dial=SMALL, n=43)
+        await past_the_greeting(one_too_many)
+        await one_too_many.ended()
+        await client.until(lambda seen: seen.queues[SMALL].overflow == 1 and seen.queues[CLOSED].closed == 1)
+        assert client.seen.queues[SMALL].waiting == 1
+    await waiting.hang_up()
+    for citizen, outcome, queue in ((late, "closed", CLOSED), (one_too_many, "overflow", SMALL)):
+        (row,) = await records(there, citizen.number)
+        assert (row.outcome, row.queue, row.wait_ms) == (outcome, queue, 0)

@@ -170,6 +170,21 @@ def test_overflow_lets_one_penalty_more_in_with_each_lapse_of_its_time() -> None
     assert first == ["9", "0", "9"] * 2, "in [queue], and in [queue-first] too"
 
 
+def test_hours_and_a_limit_keep_callers_out_but_not_those_who_come_first() -> None:
+    skills = (
+        SkillSettings(
+            id="english", name="English", number="12347", hours="08:30-17:30", days="mon-sat", max_waiting=7
+        ),
+    )
+    text = files(Settings(skills=skills))["extensions.conf"]
+    door = [line for line in section(text, "queue").splitlines() if "closed" in line or "full" in line]
+    assert door == [
+        " same => n,GotoIfTime(08:30-17:30,mon-sat,*,*,CST-8?:closed,12347,1)",
+        " same => n,GotoIf($[${QUEUE_WAITING_COUNT(12347)} >= 7]?full,12347,1)",
+    ]
+    assert "GotoIf" not in section(text, "queue-first")
+
+
 def test_ports_for_speech_begin_even() -> None:
     texts = files(Settings(switch=SwitchSettings(rtp_first=10001, rtp_last=10100)))
     assert "rtpstart = 10002\n" in texts["rtp.conf"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from ctiserver.api.commands import HangUp, Hold, NotReady, Ready, Requeue, SignIn, SignOut
-from ctiserver.api.states import Phase, SeatState
+from ctiserver.api.history import CallEnded
+from ctiserver.api.states import Outcome, Phase, SeatState
 from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RemoveMember, SendTo
 from ctiserver.model.events import ActionFailed, LinkLost, Member, MemberRemoved, Resynced
 from ctiserver.model.floor import Floor
@@ -186,3 +188,29 @@ def test_a_hotline_with_one_queue_needs_to_know_nothing_of_others() -> None:
     world.ask("8002", "1002", SignIn(ready=True))
     assert served(world, "8002") == {QUEUE: 0}
     assert list(world.seen.queues) == [QUEUE]
+
+
+@pytest.mark.parametrize(("context", "outcome"), [("closed", Outcome.CLOSED), ("full", Outcome.OVERFLOW)])
+def test_a_call_that_ends_at_a_queues_door_was_turned_away_by_that_queue(
+    context: str, outcome: Outcome
+) -> None:
+    world = both()
+    citizen = world.call(dnis=ENTERPRISE)
+    leg = world.legs[citizen]
+    leg.channel = msgspec.structs.replace(leg.channel, context=context, exten=ENTERPRISE)
+    world.feed(*world.hang_up(citizen))
+    (ended,) = [event for event in world.history if isinstance(event, CallEnded)]
+    assert (ended.outcome, ended.queue, ended.wait_ms) == (outcome, ENTERPRISE, 0)
+    line = world.seen.queues[ENTERPRISE]
+    assert (line.overflow + line.closed, line.abandoned, line.short_abandoned) == (1, 0, 0)
+    assert getattr(line, outcome.value) == 1
+
+
+def test_a_call_that_was_queued_ends_as_what_it_became_and_names_no_queue_again() -> None:
+    world = both()
+    citizen = world.call()
+    world.queue(citizen)
+    world.pass_time(20)
+    world.feed(*world.hang_up(citizen))
+    (ended,) = [event for event in world.history if isinstance(event, CallEnded)]
+    assert (ended.outcome, ended.queue) == (Outcome.ABANDONED_QUEUE, "")
