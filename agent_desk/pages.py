@@ -28,6 +28,8 @@ OUTCOME_ZH = {
     Outcome.ABANDONED_RINGING: "振铃中放弃",
     Outcome.SHORT_ABANDON: "短时放弃",
     Outcome.NOT_REACHED: "外呼未接通",
+    Outcome.OVERFLOW: "坐席全忙",
+    Outcome.CLOSED: "非工作时间",
     Outcome.SWITCH_LOST: "交换机中断",
 }
 CASE_STATE_ZH = {"open": "办理中", "closed": "已办结"}
@@ -65,7 +67,6 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
             "seat": session.seat,
             "seats": settings.seat_ids,
             "person": session.person.number,
-            "queue": queue.number,
             "service_level_s": queue.service_level_s,
             "wrapup_s": queue.wrapup_s,
             "reasons": settings.not_ready_reasons,

@@ -15,7 +15,7 @@ from asterisk_conf.paths import NodePaths
 from asterisk_conf.ports import ami_host
 from hotline.errors import BadSettings
 from hotline.secret import Secrets
-from hotline.settings import Settings
+from hotline.settings import WORST_PENALTY, Settings
 
 SIP_MODULES = (
     "res_timing_timerfd",
@@ -104,17 +104,20 @@ CEL_FIELDS = (
 PROBE_S = 2
 """How long the greeting may take to show that it is there; afterwards it sets the call's clock itself."""
 
+TIME_ZONE = "CST-8"
+"""The hours of a queue are China's. In this form Asterisk needs no time zone files."""
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _BASE = ("asterisk.conf", "modules.conf", "logger.conf", "indications.conf")
 _HOTLINE = (
-    "rtp.conf", "pjsip.conf", "queues.conf", "confbridge.conf", "extensions.conf", "manager.conf",
-    "cel.conf", "cel_custom.conf", "musiconhold.conf", "features.conf",
+    "rtp.conf", "pjsip.conf", "queues.conf", "queuerules.conf", "confbridge.conf", "extensions.conf",
+    "manager.conf", "cel.conf", "cel_custom.conf", "musiconhold.conf", "features.conf",
 )  # fmt: skip
 _SHORT = {
     "acl.conf": "; Asterisk complains when this file is absent.\n",
     "ccss.conf": "; Asterisk complains when this file is absent.\n",
     "pjproject.conf": "; Asterisk complains when this file is absent.\n",
-    "queuerules.conf": "; No rules: every caller may reach every seat.\n",
+    "queuerules.conf": "; Asterisk complains when this file is absent.\n",
     "stasis.conf": "; The defaults do.\n",
     "udptl.conf": "; No fax.\n",
     "cdr.conf": "[general]\nenable = no\n",
@@ -131,6 +134,10 @@ def render(settings: Settings, secrets: Secrets, paths: NodePaths) -> dict[str, 
         "switch": settings.switch,
         "trunks": settings.trunks,
         "queue": settings.queue,
+        "queues": settings.queues,
+        "lines": settings.lines,
+        "worst_penalty": WORST_PENALTY,
+        "time_zone": TIME_ZONE,
         "ivr": settings.ivr,
         "ami_host": ami_host(settings),
         "secrets": secrets,

@@ -28,6 +28,7 @@ from cli.run import run as run_hotline
 from hotline.errors import HotlineError
 from hotline.identity.people import NewPerson
 from hotline.identity.roles import Role
+from hotline.identity.skills import BadSkill
 from hotline.settings import Settings, check, load
 
 app = typer.Typer(
@@ -213,6 +214,30 @@ def audit_list(
     """The last entries, oldest first."""
     for entry in asyncio.run(audit_of.last(settings_from(settings)[0], last)):
         say(audit_of.entry_line(entry))
+
+
+@person.command("skills")
+def person_skills(
+    number: Annotated[str, typer.Argument(help="the agent's number (工号)")],
+    queue: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--queue", help="a queue the agent serves, as 12346:0; penalties 0 to 9, lower rings first"
+        ),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Say which queues an agent serves from now on, also while signed in; without any, the general one."""
+    penalties: dict[str, int] = {}
+    for word in queue or ():
+        name, _, penalty = word.partition(":")
+        if not (penalty or "0").isdecimal():
+            raise BadSkill(f"{word!r} is not a queue and a penalty, as 12346:0")
+        penalties[name] = int(penalty or "0")
+    site = settings_from(settings)[0]
+    asyncio.run(people_of.give_skills(site, number, penalties))
+    served = penalties or {site.queue.number: 0}
+    say(f"{number} serves {', '.join(f'{name} (penalty {penalty})' for name, penalty in served.items())}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Owns `hotline person` and `hotline phone`: what a new site needs before its first call, one by one."""
+"""Owns `hotline person` and `hotline phone`: people and phones one by one, and who serves which queue."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hotline.db import migrate
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.errors import DatabaseUnavailable, HotlineError
 from hotline.identity.people import NewPerson, Person, create_person, list_people
+from hotline.identity.skills import BadSkill, set_skills
 from hotline.secret import load_or_create, write_private
 from hotline.settings import Settings
 
@@ -38,6 +39,22 @@ async def everybody(settings: Settings) -> list[Person]:
             return await list_people(session)
     except FAILURES as error:
         raise DatabaseUnavailable(f"the people cannot be read: {reason(error)}") from error
+    finally:
+        await database.close()
+
+
+async def give_skills(settings: Settings, number: str, penalties: dict[str, int]) -> None:
+    """Let an agent serve these queues from now on (queue -> penalty); BadSkill when that cannot be."""
+    known = [queue.number for queue in settings.queues]
+    for queue in penalties:
+        if queue not in known:
+            raise BadSkill(f"there is no queue {queue!r}; the queues are {', '.join(known)}")
+    database = await _open(settings)
+    try:
+        async with database.begin() as session:
+            await set_skills(session, number, penalties)
+    except FAILURES as error:
+        raise DatabaseUnavailable(f"the skills were not written: {reason(error)}") from error
     finally:
         await database.close()
 

@@ -64,16 +64,16 @@ async def look(settings: Settings) -> Status:
         return Status(is_up=False, parts=parts)
     seen = client.seen
     await client.close()
-    queue = seen.queues.get(settings.queue.number)
+    queues = seen.queues.values()
     return Status(
         is_up=is_up and seen.linked,
         parts=parts,
         linked=seen.linked,
         seats=dict(Counter(seat.state.value for seat in seen.seats.values())),
-        waiting=queue.waiting if queue is not None else 0,
+        waiting=sum(queue.waiting for queue in queues),
         conversations=len(seen.conversations),
-        answered=queue.answered if queue is not None else 0,
-        abandoned=queue.abandoned if queue is not None else 0,
+        answered=sum(queue.answered for queue in queues),
+        abandoned=sum(queue.abandoned for queue in queues),
     )
 
 

@@ -36,6 +36,7 @@ from ctiserver.store.projector import Projector, ProjectorHealth
 from hotline import clock, directory, numbers
 from hotline.db.engine import Database, make_engine
 from hotline.identity.people import list_people
+from hotline.identity.skills import Skills, all_skills
 from hotline.journal import Journal, JournalHealth
 from hotline.secret import Secrets, load_or_create
 from hotline.settings import Settings
@@ -86,8 +87,10 @@ class LinkedSwitch:
             raise SwitchRefused(str(error)) from error
 
 
-def rules_of(settings: Settings, units: list[directory.Unit], names: dict[str, str]) -> Rules:
-    """The model's rules from the settings, the directory and the people."""
+def rules_of(
+    settings: Settings, units: list[directory.Unit], names: dict[str, str], skills: Skills | None = None
+) -> Rules:
+    """The model's rules from the settings, the directory, the people and their skills (None: not known)."""
     return Rules(
         node=settings.node,
         seats=settings.seat_ids,
@@ -107,6 +110,11 @@ def rules_of(settings: Settings, units: list[directory.Unit], names: dict[str, s
             for place, number in enumerate(unit.numbers)
         },
         names=names,
+        queues={queue.number: queue.name for queue in settings.queues},
+        skills=skills,
+        miss_limit=settings.queue.miss_limit,
+        repeat_within_ms=settings.queue.repeat_within_min * 60_000,
+        labels={line.number: line.label for line in settings.lines},
     )
 
 
@@ -123,6 +131,7 @@ class CtiServer:
         )
         self._names: dict[str, str] = {}
         self._units: list[directory.Unit] = []
+        self._skills: Skills | None = None
         self._projector = Projector(journal, self._store, settings.node, _report_projector)
         self._webhooks = Webhooks(settings, journal, self._describe, self._cases)
         self._push_key = keys.push_key
@@ -161,7 +170,7 @@ class CtiServer:
         await self._read_rules()
         history = await read_history(self._journal, self._account.mark.journal_seq)
         self.service = Service(
-            rules_of(self._settings, self._units, self._names),
+            self._rules(),
             history,
             clock=clock.now,
             switch=LinkedSwitch(self.link),
@@ -232,22 +241,26 @@ class CtiServer:
         self._account.note(seq, min(starts, default=0), clock.now().utc_us)
 
     async def _read_rules(self) -> bool:
-        """Read directory and people; False when nothing is new or the database does not answer."""
+        """Read directory, people and skills; False when nothing is new or the database does not answer."""
         try:
             async with self._database.read() as session:
                 units = await directory.all_units(session)
                 people = await list_people(session)
+                skills = await all_skills(session, [queue.number for queue in self._settings.queues])
         except (SQLAlchemyError, OSError, TimeoutError) as error:
-            log.warning("directory and people not read; the last ones hold", why=type(error).__name__)
+            log.warning("directory, people and skills not read; the last ones hold", why=type(error).__name__)
             return False
         names = {person.number: person.name for person in people}
-        is_new = (units, names) != (self._units, self._names)
-        self._units, self._names = units, names
+        is_new = (units, names, skills) != (self._units, self._names, self._skills)
+        self._units, self._names, self._skills = units, names, skills
         return is_new
 
     async def _refresh_rules(self) -> None:
         if await self._read_rules():
-            self.service.change_rules(rules_of(self._settings, self._units, self._names))
+            self.service.change_rules(self._rules())
+
+    def _rules(self) -> Rules:
+        return rules_of(self._settings, self._units, self._names, self._skills)
 
 
 def _report(health: JournalHealth) -> None:

@@ -101,13 +101,20 @@ def _queues(figures: Figures) -> Iterator[Metric]:
         "(answered + abandoned), short abandons left out",
         labels=["queue", "part"],
     )
+    away = GaugeMetricFamily(
+        "hotline_turned_away_calls",
+        "Callers whom a queue did not let in, since local midnight or the CTI server's start",
+        labels=["queue", "why"],
+    )
     for queue in figures.floor.queues:
         waiting.add_metric([queue.name], queue.waiting)
         since = max(0, figures.now_us - queue.oldest_us) if queue.oldest_us else 0
         longest.add_metric([queue.name], since / _SECOND_US)
         for part in ("answered", "in_time", "abandoned", "short_abandoned"):
             level.add_metric([queue.name, part], getattr(queue, part))
-    yield from (waiting, longest, level)
+        for why in ("overflow", "closed"):
+            away.add_metric([queue.name, why], getattr(queue, why))
+    yield from (waiting, longest, level, away)
 
 
 def _seats(figures: Figures) -> Iterator[Metric]:

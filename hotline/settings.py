@@ -66,6 +66,47 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """A caller who hangs up sooner is a short abandon and not counted against the hotline."""
     service_level_s: int = 15
     """T of GB/T 33358: answered within T."""
+    repeat_within_min: int = 10
+    """Who gave up in a queue less than so many minutes ago comes before others; 0: nobody does."""
+    miss_limit: int = 2
+    """After so many unanswered rings in a row a seat is put not ready (未接); 0: never."""
+    max_waiting: int = 0
+    """Nobody else is let in while so many wait: they hear that all seats are busy; 0: no limit."""
+    hours: str = ""
+    """Open from and to (城市时间), as "08:30-17:30"; "": always."""
+    days: str = "mon-fri"
+    """The days on which `hours` hold: "mon-fri", "mon-sat" or "mon-sun"; closed on the others."""
+    name: str = "综合"
+    """As pages show it, beside those of `skills`."""
+
+
+class SkillSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A queue of its own for callers who need a certain skill (技能队列): 企业专席, 台胞, English, 方言.
+
+    Its times and its service level are those of `queue`.
+    """
+
+    id: str
+    name: str
+    number: str
+    overflow_s: int = 0
+    """A seat of penalty p may ring for a caller who has waited p times as long; 0: at once, if no better one
+    is free.
+    """
+    max_waiting: int = 0
+    hours: str = ""
+    days: str = "mon-fri"
+    """These three as in `queue`."""
+
+
+class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A legacy line that was merged into the hotline (并入热线): it keeps its number (DNIS) and leads to
+    `queue`; agents see `label`.
+    """
+
+    number: str
+    queue: str
+    label: str
 
 
 class CtiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -145,6 +186,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="city", host="127.0.0.2", port=5060),)
     seats: SeatSettings = msgspec.field(default_factory=SeatSettings)
     queue: QueueSettings = msgspec.field(default_factory=QueueSettings)
+    skills: tuple[SkillSettings, ...] = ()
+    lines: tuple[LineSettings, ...] = ()
     cti: CtiSettings = msgspec.field(default_factory=CtiSettings)
     ivr: IvrSettings = msgspec.field(default_factory=IvrSettings)
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
@@ -167,10 +210,26 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return Path(self.recording.directory) if self.recording.directory else self.state / "recordings"
 
     @property
+    def queues(self) -> tuple[SkillSettings, ...]:
+        """Every queue in one form, the general one first."""
+        general = SkillSettings(
+            id="general",
+            name=self.queue.name,
+            number=self.queue.number,
+            max_waiting=self.queue.max_waiting,
+            hours=self.queue.hours,
+            days=self.queue.days,
+        )
+        return (general, *self.skills)
+
+    @property
     def database(self) -> str:
         """The SQLAlchemy URL in force."""
         return self.database_url or f"sqlite+aiosqlite:///{self.state / 'hotline.db'}"
 
+
+WORST_PENALTY = 9
+"""The highest penalty that a seat can have in a queue."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOST = re.compile(r"[0-9A-Za-z.:-]{1,255}")
@@ -178,6 +237,9 @@ _NUMBER = re.compile(r"[0-9]{3,16}")
 _PATTERN = re.compile(r"[0-9XZN]{3,16}")
 _URL = re.compile(r"[!-~]{1,1000}")
 _PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
+_DAYS = ("mon-fri", "mon-sat", "mon-sun")
+_SKILL = re.compile(r"[a-z]{1,31}")
 
 
 def load(path: Path) -> Settings:
@@ -206,11 +268,16 @@ def check(settings: Settings) -> None:
     _check_seats(settings)
     _check_webhooks(settings.webhooks)
     _check_recording(settings.recording)
+    _check_queues(settings)
     queue = settings.queue
     if min(queue.ring_s, queue.wrapup_s, queue.announce_every_s, queue.service_level_s) < 1:
         raise BadSettings(
             "queue: ring_s, wrapup_s, announce_every_s and service_level_s are at least 1 second"
         )
+    if not 0 <= queue.repeat_within_min <= 1440:
+        raise BadSettings("queue: repeat_within_min is 0 to 1440 minutes")
+    if not 0 <= queue.miss_limit <= 100:
+        raise BadSettings("queue: miss_limit is 0 to 100 calls")
     for reason in settings.not_ready_reasons:
         if not reason or len(reason) > 20 or any(c in reason for c in ";|\r\n\0,"):
             raise BadSettings(
@@ -327,3 +394,47 @@ def _check_recording(recording: RecordingSettings) -> None:
         raise BadSettings(f"recording.keep_days: {SHORTEST_KEEP_DAYS} (half a year) to 36500")
     if recording.directory and (not Path(recording.directory).is_absolute() or "\0" in recording.directory):
         raise BadSettings("recording.directory must be an absolute path, or empty for one in state_dir")
+
+
+def _check_queues(settings: Settings) -> None:
+    """Each queue has a number and an id of its own, and each merged line leads to one of them."""
+    numbers = [queue.number for queue in settings.queues]
+    for skill in settings.skills:
+        if not _SKILL.fullmatch(skill.id):
+            raise BadSettings(f"skills: id {skill.id!r} must be lower-case letters, at most 31")
+        if not _NUMBER.fullmatch(skill.number) or skill.number in settings.seat_ids:
+            raise BadSettings(
+                f"skills: number {skill.number!r} of {skill.id} must be 3 to 16 digits, no seat's"
+            )
+        if not 0 <= skill.overflow_s <= 3600:
+            raise BadSettings(f"skills: overflow_s of {skill.id} is 0 to 3600 seconds")
+    for queue in settings.queues:
+        _check_word(f"name of queue {queue.number}", queue.name)
+        _check_door(queue)
+    if len(set(numbers)) != len(numbers):
+        raise BadSettings("skills: two queues have one number")
+    if len({queue.id for queue in settings.queues}) != len(numbers):
+        raise BadSettings("skills: two have one id, or one is called general")
+    for line in settings.lines:
+        if not _NUMBER.fullmatch(line.number) or line.number in numbers:
+            raise BadSettings(f"lines: number {line.number!r} must be 3 to 16 digits, no queue's")
+        if line.queue not in numbers:
+            raise BadSettings(f"lines: {line.number} leads to {line.queue!r}, which is no queue's number")
+        _check_word(f"label of line {line.number}", line.label)
+    if len({line.number for line in settings.lines}) != len(settings.lines):
+        raise BadSettings("lines: two have one number")
+
+
+def _check_door(queue: SkillSettings) -> None:
+    """What keeps callers out of a queue: its limit, its hours and days."""
+    if not 0 <= queue.max_waiting <= 10_000:
+        raise BadSettings(f"max_waiting of queue {queue.number} is 0 to 10000")
+    if queue.hours and not _HOURS.fullmatch(queue.hours):
+        raise BadSettings(f"hours of queue {queue.number}: {queue.hours!r} is not like 08:30-17:30")
+    if queue.days not in _DAYS:
+        raise BadSettings(f"days of queue {queue.number}: {queue.days!r} is none of {', '.join(_DAYS)}")
+
+
+def _check_word(what: str, word: str) -> None:
+    if not 1 <= len(word) <= 20 or not word.isprintable():
+        raise BadSettings(f"{what}: {word!r} must be 1 to 20 printable characters")

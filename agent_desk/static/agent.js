@@ -6,7 +6,7 @@ import { byId, paintState, setText, stateBadge } from "./dom.js";
 import { onKeys } from "./keys.js";
 import { Missed } from "./missed.js";
 import { PushLink } from "./push.js";
-import { paintQueue } from "./queue.js";
+import { paintQueue, together } from "./queue.js";
 import { since } from "./time.js";
 
 const TOAST_MS = 6000;
@@ -109,7 +109,7 @@ function paintBanner(seat) {
 function paintTimes(seat) {
   const word = seat.reason || config.words.seat[seat.state];
   paintState(badge, seat.state, seat.state === "signed_out" ? word : `${word} ${since(seat.since_us)}`);
-  paintQueue(link.seen.queues.get(config.queue) ?? {});
+  paintQueue(together(link.seen.queues));
   for (const node of document.querySelectorAll("[data-since]")) setText(node, since(Number(node.dataset.since)));
 }
 

@@ -1,4 +1,4 @@
-// Owns the queue's figures as both pages show them, with their formulas.
+// Owns the queues' figures as both pages show them, with their formulas.
 
 import { byId, setClass, setText } from "./dom.js";
 import { since } from "./time.js";
@@ -16,6 +16,16 @@ export function rates(queue) {
     connected: percent(answered, offered),
     isGood: (queue.in_time ?? 0) >= 0.85 * offered,
   };
+}
+
+const COUNTED = ["waiting", "answered", "in_time", "abandoned", "short_abandoned"];
+
+// All queues (综合 and those by skill) as one. Seats are not added up: one may serve several queues.
+export function together(queues) {
+  const all = [...queues.values()];
+  const sum = Object.fromEntries(COUNTED.map((part) => [part, all.reduce((n, queue) => n + (queue[part] ?? 0), 0)]));
+  const oldest = all.map((queue) => queue.oldest_us ?? 0).filter((at) => at > 0);
+  return { ...sum, oldest_us: oldest.length ? Math.min(...oldest) : 0 };
 }
 
 export function paintQueue(queue) {

@@ -2,7 +2,7 @@
 
 import { byId, el, keyed, paintState, setText, stateBadge } from "./dom.js";
 import { PushLink } from "./push.js";
-import { paintQueue, rates } from "./queue.js";
+import { paintQueue, rates, together } from "./queue.js";
 import { dateTime, nowUs, since } from "./time.js";
 
 const LONG_CALL_US = 10 * 60 * 1e6;
@@ -90,16 +90,16 @@ function paint() {
 }
 
 function paintFigures() {
-  const queue = link.seen.queues.get(config.queue) ?? {};
+  const queue = together(link.seen.queues);
   const { answered, offered, connected } = rates(queue);
   paintQueue(queue);
   setText(byId("q-connect"), connected);
   setText(byId("q-connect-of"), `接通率 ${answered} / ${offered}`);
   setText(byId("q-abandoned"), String(queue.abandoned ?? 0));
-  setText(byId("q-signed-in"), String(queue.signed_in ?? 0));
-  setText(byId("q-ready"), String(queue.ready ?? 0));
-  setText(byId("q-talking"), String(queue.talking ?? 0));
   const count = (state) => seats().filter((seat) => seat.state === state).length;
+  setText(byId("q-signed-in"), String(seats().length - count("signed_out")));
+  setText(byId("q-ready"), String(count("ready")));
+  setText(byId("q-talking"), String(seats().filter((seat) => TALKING.has(seat.state)).length));
   keyed(byId("counts"), ["ringing", "held", "consulting", "conference", "wrap_up", "not_ready", "phone_down"], (s) => s,
     (s) => el("span", {}, `${config.words.seat[s]} `, el("b")),
     (node, s) => setText(node.lastChild, String(count(s))));

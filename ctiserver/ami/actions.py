@@ -13,11 +13,13 @@ from ctiserver.model.effects import (
     AddMember,
     CallSeat,
     CallThirdParty,
+    ChangePenalty,
     HangUpChannel,
     MoveToRoom,
     MuteSeat,
     PauseMember,
     PauseRecorder,
+    RaiseCaller,
     RemoveMember,
     SendKey,
     SendTo,
@@ -35,6 +37,8 @@ MAX_HEADERS = 128
 _SEAT = re.compile(r"[0-9]{3,5}")
 _QUEUE = re.compile(r"[0-9A-Za-z_-]{1,40}")
 _KEY = re.compile(r"[0-9*#]")
+_PRIORITY = re.compile(r"[0-9]{1,2}")
+_PENALTY = re.compile(r"[0-9]")
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 _ROOM = re.compile(r"[0-9][0-9.]{2,63}")
 _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,99}")
@@ -60,8 +64,23 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
             return _add(effect)
         case RemoveMember(_, queue, seat):
             return [("Action", "QueueRemove"), ("Queue", _ok(_QUEUE, queue)), ("Interface", _phone(seat))]
+        case ChangePenalty(_, queue, seat, penalty):
+            return [
+                ("Action", "QueuePenalty"),
+                ("Interface", _phone(seat)),
+                ("Penalty", _ok(_PENALTY, str(penalty))),
+                ("Queue", _ok(_QUEUE, queue)),
+            ]
         case PauseMember():
             return _pause(effect)
+        case RaiseCaller(_, queue, channel, priority):
+            return [
+                ("Action", "QueueChangePriorityCaller"),
+                ("Queue", _ok(_QUEUE, queue)),
+                ("Caller", _ok(_CHANNEL, channel)),
+                ("Priority", _ok(_PRIORITY, str(priority))),
+                ("Immediate", "yes"),
+            ]
         case MoveToRoom():
             return _move(effect)
         case SendTo(_, channel, context, exten):
@@ -122,15 +141,16 @@ def _add(effect: AddMember) -> Headers:
         ("Interface", _phone(effect.seat)),
         ("StateInterface", _phone(effect.seat)),
         ("MemberName", _ok(_AGENT, effect.agent)),
+        ("Penalty", _ok(_PENALTY, str(effect.penalty))),
         ("Paused", _flag(effect.is_paused)),
     ]
     return headers + ([("Reason", _reason(effect.reason))] if effect.is_paused else [])
 
 
 def _pause(effect: PauseMember) -> Headers:
+    """Without a queue's name, app_queue pauses the phone in every queue that it is a member of."""
     headers = [
         ("Action", "QueuePause"),
-        ("Queue", _ok(_QUEUE, effect.queue)),
         ("Interface", _phone(effect.seat)),
         ("Paused", _flag(effect.is_paused)),
     ]

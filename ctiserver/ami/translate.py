@@ -197,7 +197,8 @@ def _member_added(text: str) -> Event | None:
     if not seat:
         return None
     agent, is_paused = value(text, "MemberName"), value(text, "Paused") == "1"
-    return MemberAdded(value(text, "Queue"), seat, agent, is_paused, value(text, "PausedReason"))
+    reason, penalty = value(text, "PausedReason"), _whole(text, "Penalty")
+    return MemberAdded(value(text, "Queue"), seat, agent, is_paused, reason, penalty)
 
 
 def _member_removed(text: str) -> Event | None:
@@ -326,4 +327,5 @@ class _Look:
         seat = seat_of(value(text, "Location"))
         is_paused, reason = value(text, "Paused") == "1", value(text, "PausedReason")
         if seat:
-            self.members.append(Member(value(text, "Queue"), seat, value(text, "Name"), is_paused, reason))
+            queue, agent, penalty = value(text, "Queue"), value(text, "Name"), _whole(text, "Penalty")
+            self.members.append(Member(queue, seat, agent, is_paused, reason, penalty))

@@ -31,11 +31,14 @@ class CallStarted(msgspec.Struct, frozen=True, kw_only=True, tag="call_started",
 
 
 class CallQueued(msgspec.Struct, frozen=True, kw_only=True, tag="call_queued", gc=False):
-    """The citizen joined a queue."""
+    """The citizen joined a queue. `waited_before_ms`: in calls that they gave up lately, for which they come
+    first now; told once, 0 for all others.
+    """
 
     conversation: str
     at_us: int
     queue: str
+    waited_before_ms: int = 0
 
 
 class SeatRang(msgspec.Struct, frozen=True, kw_only=True, tag="seat_rang", gc=False):
@@ -124,7 +127,7 @@ class SeatLeft(msgspec.Struct, frozen=True, kw_only=True, tag="seat_left", gc=Fa
 
 class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=False):
     """The citizen is gone. `is_seen` False: it ended while the CTI server did not look; time and outcome
-    are Asterisk's (CEL).
+    are Asterisk's (CEL). `queue`: the one that turned the caller away (overflow, closed), else "".
     """
 
     conversation: str
@@ -133,6 +136,7 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=
     wait_ms: int
     talk_ms: int
     is_seen: bool = True
+    queue: str = ""
 
 
 class SeatChanged(msgspec.Struct, frozen=True, kw_only=True, tag="seat_changed", gc=False):

@@ -81,6 +81,10 @@ class Outcome(StrEnum):
     """gave up sooner than the hotline could be blamed for"""
     NOT_REACHED = "not_reached"
     """the hotline called, and the citizen did not answer"""
+    OVERFLOW = "overflow"
+    """溢出: as many waited as the queue lets in, and the caller was asked to call later"""
+    CLOSED = "closed"
+    """called outside the queue's hours"""
     SWITCH_LOST = "switch_lost"
     """the switch restarted under it"""
 
@@ -147,6 +151,9 @@ NOT_REACHED_ZH = {
 }
 """Why an outbound call came to nothing."""
 SIGNED_OUT_ELSEWHERE_ZH = "您已在 {seat} 座席重新签入，本座席已签出"
+MISSED_REASON = "未接"
+"""Not ready because several calls in a row rang in vain; nobody can ask for it."""
+MISSED_TOO_OFTEN_ZH = "连续多次来电未接，已自动示忙"
 
 
 class Action(StrEnum):
@@ -196,6 +203,8 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """Asked for during a call, to hold after it; "" for what always follows (整理)."""
     next_reason: str = ""
     conversation: str = ""
+    queues: tuple[str, ...] = ()
+    """The queues that it serves, by number."""
     actions: tuple[Action, ...] = ()
 
 
@@ -235,6 +244,12 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     dnis: str
     phase: Phase
     started_us: int
+    label: str = ""
+    """What agents see of a merged line (并入热线) that was dialled: "经12319并入"."""
+    queue: str = ""
+    """The queue that it waits or waited in, by number; "" before the first."""
+    waited_before_ms: int = 0
+    """How long they had waited in earlier calls that they gave up, lately: they came first for it."""
     queued_us: int = 0
     answered_us: int = 0
     is_outbound: bool = False
@@ -247,9 +262,13 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One queue's figures. Counters run since the CTI server's day began (local midnight) or its start."""
+    """One queue's figures. Counters run since the CTI server's day began (local midnight) or its start.
+
+    `name` is the queue's number, `title` what people call it. A seat that serves several counts in each.
+    """
 
     name: str
+    title: str = ""
     waiting: int = 0
     oldest_us: int = 0
     """When the longest waiting caller joined; 0 when nobody waits."""
@@ -261,6 +280,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """answered within the service level"""
     abandoned: int = 0
     short_abandoned: int = 0
+    overflow: int = 0
+    """turned away because too many waited"""
+    closed: int = 0
+    """turned away outside its hours"""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -299,8 +322,12 @@ class CallerContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str = ""
     """caller-id name exactly as it came"""
     dnis: str = ""
+    label: str = ""
+    """What agents see of a merged line (并入热线) that was dialled."""
     started_us: int = 0
     queued_us: int = 0
+    waited_before_ms: int = 0
+    """How long they had waited in earlier calls that they gave up, lately."""
     contacts: tuple[Contact, ...] = ()
     cases: tuple[CaseBrief, ...] = ()
     is_complete: bool = False

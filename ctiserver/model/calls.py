@@ -19,7 +19,7 @@ from ctiserver.api.history import (
 )
 from ctiserver.api.pushes import ConversationGone, Pop
 from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role
-from ctiserver.model import attempts, handset, outbound, seats
+from ctiserver.model import attempts, handset, lines, misses, outbound, returning, seats
 from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
 from ctiserver.model.events import (
     BridgeEntered,
@@ -41,7 +41,6 @@ from ctiserver.model.state import (
     Attempt,
     Call,
     Leg,
-    Line,
     State,
     called_for,
     companions,
@@ -227,6 +226,7 @@ def adopt_citizen(state: State, channel: Channel) -> Leg:
                 dnis=call.dnis,
             )
         )
+    call.label = lines.label(state, call.dnis)
     look_up(state, call)
     return add_leg(state, call, Leg(uid=channel.uid, channel=channel.name, role=Role.CITIZEN, call=call.uid))
 
@@ -350,15 +350,22 @@ def look_up(state: State, call: Call) -> None:
 def context_of(call: Call) -> CallerContext:
     """What is known about the caller now, with the wait up to date."""
     if call.context is not None:
-        return msgspec.structs.replace(call.context, queued_us=call.queued_us)
+        return msgspec.structs.replace(
+            call.context,
+            queued_us=call.queued_us,
+            label=call.label,
+            waited_before_ms=call.waited_before_ms,
+        )
     return CallerContext(
         conversation=call.id,
         number=call.number,
         masked="",
         name=call.name,
         dnis=call.dnis,
+        label=call.label,
         started_us=call.started_us,
         queued_us=call.queued_us,
+        waited_before_ms=call.waited_before_ms,
     )
 
 
@@ -402,6 +409,7 @@ def missed(state: State, call_uid: str, seat_id: str) -> None:
             leg=leg,
         )
     )
+    misses.count(state, state.seats[seat_id])
 
 
 def join_queue(state: State, channel: Channel, queue: str) -> None:
@@ -410,12 +418,17 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
     if leg is None or leg.role is not Role.CITIZEN:
         return
     call = state.calls[leg.call]
-    line = state.lines.setdefault(queue, Line(name=queue))
+    line = lines.line_of(state, queue)
     state.dirty_lines.add(queue)
     is_back = bool(call.answered_us) and call.uid not in line.waiting
     if not call.queued_us or is_back:
+        before_ms = 0 if call.queued_us else returning.waited_before(state, call)
+        call.waited_before_ms = call.waited_before_ms or before_ms
         call.queue, call.queued_us, call.queued_mono = queue, state.now.utc_us, state.now.mono_us
-        state.record(CallQueued(conversation=call.id, at_us=call.queued_us, queue=queue))
+        state.record(
+            CallQueued(conversation=call.id, at_us=call.queued_us, queue=queue, waited_before_ms=before_ms)
+        )
+        returning.come_first(state, call, leg, queue)
         if call.context is None or not call.context.is_complete:
             look_up(state, call)
     line.waiting.setdefault(call.uid, call.queued_us)
@@ -475,6 +488,7 @@ def join(state: State, call: Call, leg: Leg) -> None:
     if leg.role is Role.THIRD_PARTY:
         return
     ring(state, leg)
+    state.seats[leg.seat].misses = 0
     call.ringing.pop(leg.seat, None)
     if leg.n and not any(other.seat and other is not leg for other in call.legs.values()):
         hand_over(state, call)
@@ -515,7 +529,7 @@ def hang_up(state: State, channel: Channel, cause: int) -> None:
     match leg.role:
         case Role.CITIZEN:
             if call is not None:
-                end(state, call, cause=cause)
+                citizen_gone(state, call, channel, cause)
         case Role.SEAT:
             seat_leg_gone(state, leg, call, cause)
         case Role.THIRD_PARTY:
@@ -527,6 +541,19 @@ def hang_up(state: State, channel: Channel, cause: int) -> None:
             drop(state, call)
         else:
             care_for_citizen(state, call)
+
+
+def citizen_gone(state: State, call: Call, channel: Channel, cause: int) -> None:
+    """The citizen hung up, or was turned away at a queue's door: where the channel ended tells. `cause`
+    (Q.850) says why one whom an agent called did not come.
+    """
+    if call.is_outbound and not call.answered_us:
+        end_dialling(state, call, _CAUSES.get(cause, AttemptState.UNREACHABLE))
+        return
+    how = lines.turned_away(channel.context) if not call.queued_us else None
+    if how is not None:
+        call.queue = channel.exten
+    end(state, call, how)
 
 
 def seat_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None:
@@ -613,7 +640,7 @@ def care_for_citizen(state: State, call: Call) -> None:
         state.do(HangUpChannel(state.ref("orphan"), leg.channel))
     last = call.attempts[-1].state if call.attempts else AttemptState.LEFT
     is_over = last is AttemptState.LEFT and not was_held
-    context, exten = ("farewell", "s") if is_over else ("requeue", state.rules.queue)
+    context, exten = ("farewell", "s") if is_over else ("requeue", lines.home(state, call))
     citizen.room, citizen.context = "", context
     state.touch(citizen)
     state.do(SendTo(state.ref("citizen"), citizen.channel, context, exten))
@@ -650,15 +677,8 @@ def outcome(state: State, call: Call) -> Outcome:
     return Outcome.ABANDONED_RINGING if is_ringing else Outcome.ABANDONED_QUEUE
 
 
-def end(
-    state: State, call: Call, how: Outcome | None = None, *, is_seen: bool = True, cause: int = 0
-) -> None:
-    """The citizen is gone: keep the call, take it off the floor, stop calling others for it. `cause` (Q.850)
-    says why a citizen who was called did not come.
-    """
-    if how is None and call.is_outbound and not call.answered_us and is_seen:
-        end_dialling(state, call, _CAUSES.get(cause, AttemptState.UNREACHABLE))
-        return
+def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool = True) -> None:
+    """The citizen is gone: keep the call, take it off the floor, stop calling others for it."""
     how = how or outcome(state, call)
     now = state.now
     waited = (
@@ -672,13 +692,12 @@ def end(
             wait_ms=waited,
             talk_ms=max(0, now.mono_us - call.answered_mono) // 1000 if call.answered_us else 0,
             is_seen=is_seen,
+            queue=call.queue if not call.queued_us else "",
         )
     )
-    line = state.lines.get(call.queue)
-    if line is not None and not call.answered_us and not call.is_outbound:
-        line.short_abandoned += how is Outcome.SHORT_ABANDON
-        line.abandoned += how is not Outcome.SHORT_ABANDON
-        state.dirty_lines.add(line.name)
+    returning.note(state.gave_up, call, how, now.mono_us, waited)
+    if not call.answered_us:
+        lines.count_unanswered(state, call.queue, how)
     for leg in call.legs.values():
         state.touch(leg)
         if is_seen and outlives_citizen(call, leg):

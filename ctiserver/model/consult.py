@@ -18,7 +18,7 @@ from ctiserver.api.commands import (
     Transfer,
     refuse,
 )
-from ctiserver.model import attempts
+from ctiserver.model import attempts, lines
 from ctiserver.model.effects import HangUpChannel, MoveToRoom, SendTo
 from ctiserver.model.state import (
     Call,
@@ -103,7 +103,7 @@ def unite(state: State, ref: str, call: Call, others: list[Leg]) -> None:
 
 def requeue(state: State, ref: str, seat: Leg, call: Call) -> None:
     """The citizen to the queue's head; the seat's own phone is let go."""
-    state.do(SendTo(ref, call.legs[call.citizen].channel, "requeue", state.rules.queue))
+    state.do(SendTo(ref, call.legs[call.citizen].channel, "requeue", lines.home(state, call)))
     state.do(HangUpChannel(ref, seat.channel))
 
 

@@ -11,7 +11,7 @@ from ctiserver.api.pushes import Push
 
 
 class AddMember(msgspec.Struct, frozen=True, gc=False):
-    """QueueAdd: the seat's phone joins the queue under the agent's number."""
+    """QueueAdd: the seat's phone joins the queue under the agent's number. Lower penalties ring first."""
 
     ref: str
     queue: str
@@ -19,6 +19,7 @@ class AddMember(msgspec.Struct, frozen=True, gc=False):
     agent: str
     is_paused: bool
     reason: str
+    penalty: int = 0
 
 
 class RemoveMember(msgspec.Struct, frozen=True, gc=False):
@@ -29,11 +30,28 @@ class RemoveMember(msgspec.Struct, frozen=True, gc=False):
     seat: str
 
 
-class PauseMember(msgspec.Struct, frozen=True, gc=False):
-    """QueuePause: pause with a reason, or unpause."""
+class ChangePenalty(msgspec.Struct, frozen=True, gc=False):
+    """QueuePenalty: the seat rings sooner or later than others of that queue from now on."""
 
     ref: str
     queue: str
+    seat: str
+    penalty: int
+
+
+class RaiseCaller(msgspec.Struct, frozen=True, gc=False):
+    """QueueChangePriorityCaller: the waiting citizen goes before all of a lower priority, at once."""
+
+    ref: str
+    queue: str
+    channel: str
+    priority: int
+
+
+class PauseMember(msgspec.Struct, frozen=True, gc=False):
+    """QueuePause in every queue that the seat serves, at once: pause with a reason, or unpause."""
+
+    ref: str
     seat: str
     is_paused: bool
     reason: str
@@ -122,7 +140,9 @@ class HangUpChannel(msgspec.Struct, frozen=True, gc=False):
 SwitchEffect = (
     AddMember
     | RemoveMember
+    | ChangePenalty
     | PauseMember
+    | RaiseCaller
     | MoveToRoom
     | SendTo
     | CallThirdParty

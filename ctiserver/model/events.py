@@ -119,6 +119,7 @@ class MemberAdded(msgspec.Struct, frozen=True, gc=False):
     agent: str
     is_paused: bool
     reason: str
+    penalty: int = 0
 
 
 class MemberRemoved(msgspec.Struct, frozen=True, gc=False):
@@ -176,6 +177,7 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     agent: str
     is_paused: bool
     reason: str
+    penalty: int = 0
 
 
 class SwitchSnapshot(msgspec.Struct, frozen=True, kw_only=True):

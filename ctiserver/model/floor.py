@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-import msgspec
-
 from ctiserver.api import history
 from ctiserver.api.commands import Actor, Command
 from ctiserver.api.pushes import (
@@ -23,7 +21,7 @@ from ctiserver.api.pushes import (
     Snapshot,
 )
 from ctiserver.api.states import REFUSED_AT_SWITCH_ZH, AttemptState, CallerContext, Role
-from ctiserver.model import attempts, calls, commands, resync, seats, views
+from ctiserver.model import attempts, calls, commands, lines, resync, seats, views
 from ctiserver.model.effects import AskResync, Effect
 from ctiserver.model.events import (
     ActionFailed,
@@ -44,22 +42,25 @@ _HANDLERS = {**calls.HANDLERS, **seats.SEAT_HANDLERS}
 
 
 class Floor:
-    """57 seats (by default), one queue and every conversation on one node."""
+    """57 seats (by default), the queues and every conversation on one node."""
 
     def __init__(self, rules: Rules, memory: Memory | None = None) -> None:
         self._state = State(rules)
         for call in memory.open.values() if memory is not None else ():
             self._state.calls[call.uid] = deepcopy(call)
+        self._state.gave_up = dict(memory.gave_up) if memory is not None else {}
         for seat in self._state.seats.values():
-            view = views.seat_view(self._state, seat)
-            self._state.seat_views[seat.id] = view
-            self._state.seats_in[view.state] += 1
+            self._state.seat_views[seat.id] = views.seat_view(self._state, seat)
         for line in self._state.lines.values():
             self._state.line_views[line.name] = views.queue_view(self._state, line)
 
-    def change_rules(self, rules: Rules) -> None:
-        """New directory or names; the seats and the queue stay as they are."""
-        self._state.rules = rules
+    def change_rules(self, rules: Rules, now: Moment) -> list[Effect]:
+        """New directory, names or skills; the seats and the queues stay as they are, memberships follow."""
+        state = self._state
+        state.now, state.effects = now, []
+        state.rules = rules
+        lines.follow_skills(state)
+        return state.effects
 
     @property
     def is_linked(self) -> bool:
@@ -160,9 +161,9 @@ class Floor:
             call.context is not None and call.context.is_complete and not context.is_complete
         ):
             return
-        call.context = msgspec.structs.replace(context, queued_us=call.queued_us)
+        call.context = context
         if call.uid in state.call_views:
-            state.tell(ContextPush(call.context))
+            state.tell(ContextPush(calls.context_of(call)))
 
     def _action_failed(self, ref: str, message: str) -> None:
         """Asterisk refused: undo what only that action would have made true, and tell the seat."""
@@ -179,10 +180,21 @@ class Floor:
             calls.end_dialling(state, state.calls[rest], AttemptState.UNREACHABLE)
         elif what == "seat" and rest in state.seats:
             state.tell(Notice(rest, "switch_refused", REFUSED_AT_SWITCH_ZH))
-            if "Already there" in message:
-                state.do(AskResync(f"seat {rest} is a member already"))
-            elif "Unable to add interface" in message or "Permission denied" in message:
-                seats.vacate(state, state.seats[rest])
+        elif what == "member":
+            self._not_member(rest, message)
+
+    def _not_member(self, which: str, message: str) -> None:
+        """A membership did not come about as asked; a seat without any is signed out."""
+        state, (seat_id, _, queue) = self._state, which.partition(":")
+        seat = state.seats[seat_id]
+        state.tell(Notice(seat_id, "switch_refused", REFUSED_AT_SWITCH_ZH))
+        if "Already there" in message:
+            state.do(AskResync(f"seat {seat_id} is a member already"))
+        elif "Unable to add interface" in message or "Permission denied" in message:
+            seat.queues.pop(queue, None)
+            state.dirty_seats.add(seat_id)
+            if not seat.queues:
+                seats.vacate(state, seat)
 
     def _notice(self, call: Call) -> None:
         for leg in call.legs.values():
@@ -231,10 +243,8 @@ class Floor:
         if before == view:
             return
         state.seat_views[seat_id] = view
-        state.seats_in[before.state] -= 1
-        state.seats_in[view.state] += 1
         state.tell(SeatPush(view))
-        state.dirty_lines.add(state.rules.queue)
+        lines.recount(state, before, view)
         if (before.state, before.agent, before.reason) == (view.state, view.agent, view.reason):
             return
         agent = view.agent or before.agent

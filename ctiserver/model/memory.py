@@ -22,18 +22,21 @@ from ctiserver.api.history import (
     ThirdPartyCalled,
     ThirdPartyChanged,
 )
-from ctiserver.model.state import LEFT, Attempt, Call
+from ctiserver.model import returning
+from ctiserver.model.state import LEFT, Attempt, Call, GaveUp
 
 MOST_ENDED = 5_000
 """More ended calls than these are never asked for: the account is read from the oldest open call on."""
 
 
 class Memory(msgspec.Struct):
-    """Calls begun and not ended (by conversation id), and the ids of those that have ended."""
+    """Calls begun and not ended (by conversation id), the ids of those that have ended, and who gave up."""
 
     open: dict[str, Call] = msgspec.field(default_factory=dict)
     ended: dict[str, None] = msgspec.field(default_factory=dict)
     """The latest of them; in the order in which they ended."""
+    gave_up: dict[str, GaveUp] = msgspec.field(default_factory=dict)
+    """Callers who gave up in a queue, by number."""
 
 
 KeptOfCall = (
@@ -73,7 +76,9 @@ def fold(memory: Memory, event: History, shift: int) -> None:
             by_seat=event.seat,
         )
     elif isinstance(event, CallEnded):
-        memory.open.pop(event.conversation, None)
+        ended = memory.open.pop(event.conversation, None)
+        if ended is not None:
+            returning.note(memory.gave_up, ended, event.outcome, event.at_us + shift, event.wait_ms)
         memory.ended[event.conversation] = None
         if len(memory.ended) > MOST_ENDED:
             del memory.ended[next(iter(memory.ended))]
@@ -81,6 +86,8 @@ def fold(memory: Memory, event: History, shift: int) -> None:
         call = memory.open.get(event.conversation)
         if call is not None:
             fold_into(call, event, shift)
+            if isinstance(event, CallQueued) and event.waited_before_ms:
+                memory.gave_up.pop(call.number, None)
 
 
 def fold_into(call: Call, event: KeptOfCall, shift: int) -> None:
@@ -88,6 +95,7 @@ def fold_into(call: Call, event: KeptOfCall, shift: int) -> None:
     match event:
         case CallQueued():
             call.queue, call.queued_us = event.queue, event.at_us
+            call.waited_before_ms = call.waited_before_ms or event.waited_before_ms
             call.queued_mono = max(1, event.at_us + shift)
         case SeatRang():
             call.known.setdefault(event.leg, 0)

@@ -22,6 +22,7 @@ from ctiserver.api.history import (
     ThirdPartyChanged,
 )
 from ctiserver.api.states import AttemptState, Outcome
+from ctiserver.model import lines
 from ctiserver.model.memory import Memory
 from ctiserver.model.state import Call, called_for, seat_call_of, third_party_of
 
@@ -43,6 +44,7 @@ class CelRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     exten: str
     app: str
+    context: str = ""
 
 
 class Eyes(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,10 +244,11 @@ class _Account:
             CallEnded(
                 conversation=self.id,
                 at_us=row.at_us,
-                outcome=self.outcome(wait_ms),
+                outcome=(how := self.outcome(wait_ms, row)),
                 wait_ms=wait_ms,
                 talk_ms=max(0, row.at_us - self.answered_us) // 1000 if self.answered_us else 0,
                 is_seen=False,
+                queue=row.exten if how in (Outcome.CLOSED, Outcome.OVERFLOW) else "",
             )
         )
 
@@ -265,14 +268,14 @@ class _Account:
         self.found.append(ThirdPartyChanged(conversation=self.id, at_us=at_us, n=n, state=state))
         return state
 
-    def outcome(self, wait_ms: int) -> Outcome:
+    def outcome(self, wait_ms: int, row: CelRow) -> Outcome:
         """How it ended, by the same rules as for calls that were seen."""
         if self.answered_us:
             return Outcome.ANSWERED
         if self.is_outbound:
             return Outcome.NOT_REACHED
         if not self.queued_us:
-            return Outcome.ABANDONED_IVR
+            return lines.turned_away(row.context) or Outcome.ABANDONED_IVR
         if wait_ms < self.eyes.short_abandon_ms:
             return Outcome.SHORT_ABANDON
         return Outcome.ABANDONED_RINGING if self.ringing or self.stopped else Outcome.ABANDONED_QUEUE

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from ctiserver.api.history import CallEnded, History
 from ctiserver.api.states import AttemptState, Outcome, Role, SeatState
-from ctiserver.model import attempts, calls, seats
-from ctiserver.model.events import Channel, SwitchSnapshot
+from ctiserver.model import attempts, calls, lines, seats
+from ctiserver.model.effects import RemoveMember
+from ctiserver.model.events import Channel, Member, SwitchSnapshot
 from ctiserver.model.memory import Memory, fold
-from ctiserver.model.state import Call, Line, SeatPlace, State, called_for, seat_call_uid
+from ctiserver.model.state import Call, SeatPlace, State, called_for, seat_call_uid
 
 
 def resync(state: State, snapshot: SwitchSnapshot) -> None:
@@ -113,22 +114,24 @@ def queue(state: State, snapshot: SwitchSnapshot) -> None:
     waiting = {uid: name for name, uids in snapshot.waiting.items() for uid in uids}
     for line in state.lines.values():
         for uid in list(line.waiting):
-            if uid not in waiting:
+            if waiting.get(uid) != line.name:
                 calls.leave_queue(state, uid, line.name)
     for uid, name in waiting.items():
         call = state.calls.get(uid)
         leg = state.citizen_of(call) if call is not None else None
         if leg is not None:
-            state.lines.setdefault(name, Line(name=name))
             calls.join_queue(state, _gone(uid, leg.channel), name)
 
 
 def members(state: State, snapshot: SwitchSnapshot) -> None:
     """Who is signed in: adopt what a fresh start finds; later, what we know holds and is asserted again."""
-    found = {member.seat: member for member in snapshot.members if member.queue == state.rules.queue}
+    found: dict[str, list[Member]] = {}
+    for member in snapshot.members:
+        found.setdefault(member.seat, []).append(member)
     for seat in state.seats.values():
-        member = found.get(seat.id)
-        if member is None:
+        mine = found.get(seat.id, [])
+        seat.queues = {member.queue: member.penalty for member in mine}
+        if not mine:
             seat.is_leaving = False
             if seat.agent and state.was_linked:
                 seats.join_queue(state, seat)
@@ -136,11 +139,23 @@ def members(state: State, snapshot: SwitchSnapshot) -> None:
                 seats.vacate(state, seat)
         elif seat.is_leaving:
             seats.leave_queue(state, seat)
-        elif seat.agent != member.agent:
-            seats.take(state, seat, member.agent, state.rules.names.get(member.agent, ""))
-            adopt_mode(state, seat, member.is_paused, member.reason)
-        elif member.is_paused == (seat.mode is SeatState.READY):
-            seats.pause(state, seat)
+        else:
+            agree(state, seat, mine)
+
+
+def agree(state: State, seat: SeatPlace, mine: list[Member]) -> None:
+    """One agent, one mode and the right queues for a seat, whatever its memberships say of each other."""
+    if all(member.agent != seat.agent for member in mine):
+        first = mine[0]
+        seats.take(state, seat, first.agent, state.rules.names.get(first.agent, ""))
+        adopt_mode(state, seat, first.is_paused, first.reason)
+    if any(member.is_paused == (seat.mode is SeatState.READY) for member in mine):
+        seats.pause(state, seat)
+    for member in mine:
+        if member.agent != seat.agent:
+            del seat.queues[member.queue]
+            state.do(RemoveMember(state.ref(f"seat:{seat.id}"), member.queue, seat.id))
+    lines.serve(state, seat)
 
 
 def adopt_mode(state: State, seat: SeatPlace, is_paused: bool, reason: str) -> None:
@@ -157,7 +172,7 @@ def recall(state: State, unseen: tuple[History, ...]) -> None:
     """Take in what the switch's own records tell of the time away: keep it, know it, and end what has
     ended.
     """
-    memory = Memory(open={call.id: call for call in state.calls.values()})
+    memory = Memory(open={call.id: call for call in state.calls.values()}, gave_up=state.gave_up)
     shift = state.now.mono_us - state.now.utc_us
     for event in unseen:
         state.record(event)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ctiserver.api.states import SeatState
-from ctiserver.model.effects import AddMember, PauseMember, RemoveMember, StartTimer, StopTimer
+from ctiserver.model import lines
+from ctiserver.model.effects import PauseMember, RemoveMember, StartTimer, StopTimer
 from ctiserver.model.events import MemberAdded, MemberPaused, MemberRemoved, PhoneChanged, SeatEvent
 from ctiserver.model.state import WRAP_UP_REASON, SeatPlace, State
 
@@ -24,14 +25,17 @@ def on_seat_event(state: State, event: SeatEvent) -> None:
     match event:
         case PhoneChanged(_, is_up):
             seat.phone_up = is_up
-        case MemberAdded(_, _, agent, is_paused, reason):
+        case MemberAdded(queue, _, agent, is_paused, reason, penalty):
+            seat.queues[queue] = penalty
             if not seat.is_leaving and seat.agent != agent:
                 take(state, seat, agent, state.rules.names.get(agent, ""))
                 adopt_pause(state, seat, is_paused, reason)
-        case MemberRemoved():
-            seat.is_leaving = False
-            if seat.agent:
-                vacate(state, seat)
+        case MemberRemoved(queue):
+            seat.queues.pop(queue, None)
+            if not seat.queues:
+                seat.is_leaving = False
+                if seat.agent:
+                    vacate(state, seat)
         case MemberPaused(_, _, is_paused, reason):
             if seat.agent and is_paused == (seat.mode is SeatState.READY):
                 adopt_pause(state, seat, is_paused, reason)
@@ -48,6 +52,7 @@ def take(state: State, seat: SeatPlace, agent: str, name: str) -> None:
     seat.mode, seat.reason = SeatState.NOT_READY, ""
     seat.next_mode = None
     seat.is_leaving = False
+    seat.misses = 0
     state.dirty_seats.add(seat.id)
 
 
@@ -84,26 +89,22 @@ def want(state: State, seat: SeatPlace, mode: SeatState, reason: str = "") -> No
 
 
 def pause(state: State, seat: SeatPlace) -> None:
-    """Tell the queue the seat's mode."""
-    reason = WRAP_UP_REASON if seat.mode is SeatState.WRAP_UP else seat.reason
-    is_paused = seat.mode is not SeatState.READY
+    """Tell the queues the seat's mode."""
     state.dirty_seats.add(seat.id)
-    state.do(PauseMember(state.ref(f"seat:{seat.id}"), state.rules.queue, seat.id, is_paused, reason))
+    state.do(PauseMember(state.ref(f"seat:{seat.id}"), seat.id, *lines.pause_of(seat)))
 
 
 def join_queue(state: State, seat: SeatPlace) -> None:
-    """Make the seat a member of the queue, in its present mode."""
-    reason = WRAP_UP_REASON if seat.mode is SeatState.WRAP_UP else seat.reason
-    is_paused = seat.mode is not SeatState.READY
-    state.do(
-        AddMember(state.ref(f"seat:{seat.id}"), state.rules.queue, seat.id, seat.agent, is_paused, reason)
-    )
+    """Make the seat a member of each queue that its agent serves, in its present mode."""
+    seat.queues = {}
+    lines.serve(state, seat)
 
 
 def leave_queue(state: State, seat: SeatPlace) -> None:
-    """Take the seat out of the queue."""
+    """Take the seat out of every queue."""
     seat.is_leaving = True
-    state.do(RemoveMember(state.ref(f"seat:{seat.id}"), state.rules.queue, seat.id))
+    for queue in sorted(seat.queues):
+        state.do(RemoveMember(state.ref(f"seat:{seat.id}"), queue, seat.id))
 
 
 def raise_hand(state: State, seat: SeatPlace, is_up: bool) -> None:

@@ -56,6 +56,16 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """number of a unit -> its numbers to be tried when this one fails, in order"""
     outbound: tuple[str, ...] = ()
     """Patterns of outside numbers that agents may call (`may_call`)."""
+    queues: Mapping[str, str] = {}
+    """number -> name of every queue, the general one (`queue`) among them; empty: there is just that one"""
+    skills: Mapping[str, tuple[tuple[str, int], ...]] | None = None
+    """agent's number -> the queues they serve, each with its penalty; None: not known (yet)"""
+    repeat_within_ms: int = 0
+    """who gave up in a queue less than this ago comes first; 0: nobody does"""
+    miss_limit: int = 0
+    """after so many unanswered rings in a row a seat is put not ready; 0: never"""
+    labels: Mapping[str, str] = {}
+    """dialled number of a merged line (并入热线) -> what agents see"""
 
 
 class Leg(msgspec.Struct, kw_only=True, gc=False):
@@ -106,6 +116,13 @@ class Attempt(msgspec.Struct, kw_only=True, gc=False):
     """(number, trunk) to try next, in order, when this one fails."""
 
 
+class GaveUp(msgspec.Struct, frozen=True, gc=False):
+    """A caller gave up in a queue: when (monotonic), after how long altogether."""
+
+    at_mono: int
+    waited_ms: int
+
+
 class Call(msgspec.Struct, kw_only=True):
     """One conversation, keyed by the citizen's Uniqueid. `*_mono` are 0 until they happen."""
 
@@ -114,6 +131,8 @@ class Call(msgspec.Struct, kw_only=True):
     number: str = ""
     name: str = ""
     dnis: str = ""
+    label: str = ""
+    """what agents see of the merged line that was dialled"""
     started_us: int = 0
     started_mono: int = 0
     queue: str = ""
@@ -122,6 +141,8 @@ class Call(msgspec.Struct, kw_only=True):
     answered_us: int = 0
     answered_mono: int = 0
     wait_ms: int = 0
+    waited_before_ms: int = 0
+    """in earlier calls that they gave up, lately"""
     citizen: str = ""
     """the citizen's leg uid; "" while only other legs were seen"""
     legs: dict[str, Leg] = msgspec.field(default_factory=dict)
@@ -164,6 +185,10 @@ class SeatPlace(msgspec.Struct, kw_only=True):
     """举手 since then"""
     is_leaving: bool = False
     """signed out here, QueueRemove not confirmed yet"""
+    queues: dict[str, int] = msgspec.field(default_factory=dict)
+    """The queues that it serves, each with its penalty."""
+    misses: int = 0
+    """Rings in a row that nobody answered."""
     phone_up: bool = False
     leg: str = ""
     shown: tuple[SeatState, str, str] = (SeatState.SIGNED_OUT, "", "")
@@ -171,14 +196,19 @@ class SeatPlace(msgspec.Struct, kw_only=True):
 
 
 class Line(msgspec.Struct, kw_only=True):
-    """One queue: who waits (uid -> since), and the day's counters."""
+    """One queue: who waits (uid -> since), how many of its seats are shown in each state, and the day's
+    counters.
+    """
 
     name: str
     waiting: dict[str, int] = msgspec.field(default_factory=dict)
+    seats_in: dict[SeatState, int] = msgspec.field(default_factory=lambda: dict.fromkeys(SeatState, 0))
     answered: int = 0
     in_time: int = 0
     abandoned: int = 0
     short_abandoned: int = 0
+    overflow: int = 0
+    closed: int = 0
 
 
 class State:
@@ -191,15 +221,15 @@ class State:
         self.seats = {seat: SeatPlace(id=seat) for seat in rules.seats}
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
-        self.lines = {rules.queue: Line(name=rules.queue)}
+        self.lines = {queue: Line(name=queue) for queue in rules.queues or (rules.queue,)}
+        self.gave_up: dict[str, GaveUp] = {}
+        """by number, in the order in which they gave up"""
         self.now = Moment(0, 0)
         self.effects: list[Effect] = []
         self.dirty_seats: set[str] = set()
         self.dirty_calls: set[str] = set()
         self.dirty_lines: set[str] = set()
         self.seat_views: dict[str, Seat] = {}
-        self.seats_in: dict[SeatState, int] = dict.fromkeys(SeatState, 0)
-        """How many seats are shown in each state; kept with the views, for queues are counted often."""
         self.call_views: dict[str, Conversation] = {}
         self.line_views: dict[str, Queue] = {}
         self.actions_made = 0

@@ -83,6 +83,7 @@ def seat_view(state: State, seat: SeatPlace) -> states.Seat:
         next_state=seat.next_mode.value if seat.next_mode is not None else "",
         next_reason=seat.next_reason if seat.next_mode is not None else "",
         conversation=call.id if call is not None and in_call else "",
+        queues=tuple(sorted(seat.queues)) if seat.agent else (),
         actions=seat_actions(state, seat, now_state, call),
     )
 
@@ -168,6 +169,9 @@ def conversation_view(state: State, call: Call) -> states.Conversation:
         number=call.number,
         name=call.name,
         dnis=call.dnis,
+        label=call.label,
+        queue=call.queue,
+        waited_before_ms=call.waited_before_ms,
         phase=phase(state, call),
         started_us=call.started_us,
         queued_us=call.queued_us,
@@ -239,17 +243,20 @@ def attempt_view(attempt: Attempt) -> states.Attempt:
 
 
 def queue_view(state: State, line: Line) -> states.Queue:
-    """One queue's figures."""
-    shown = state.seats_in
+    """One queue's figures. Its seats are those that serve it, whichever others they serve."""
+    shown = line.seats_in
     return states.Queue(
         name=line.name,
+        title=state.rules.queues.get(line.name, ""),
         waiting=len(line.waiting),
         oldest_us=min(line.waiting.values(), default=0),
-        signed_in=len(state.seats) - shown[SeatState.SIGNED_OUT],
+        signed_in=sum(shown.values()),
         ready=shown[SeatState.READY],
         talking=sum(shown[now] for now in IN_CALL) - shown[SeatState.RINGING],
         answered=line.answered,
         in_time=line.in_time,
         abandoned=line.abandoned,
         short_abandoned=line.short_abandoned,
+        overflow=line.overflow,
+        closed=line.closed,
     )

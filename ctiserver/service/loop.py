@@ -131,9 +131,10 @@ class Service:
         return self.floor.snapshot()
 
     def change_rules(self, rules: Rules) -> None:
-        """The directory or the people changed."""
+        """The directory, the people or their skills changed."""
         self._rules = rules
-        self.floor.change_rules(rules)
+        self._carry_out(self.floor.change_rules(rules, self._clock()))
+        self._settle_now()
 
     async def stop(self) -> None:
         """Forget timers and unfinished work; the switch goes on by itself."""

@@ -102,5 +102,6 @@ def _row(fields: list[str]) -> CelRow | None:
         number=fields[5],
         name=fields[6],
         exten=fields[7],
+        context=fields[8],
         app=fields[9],
     )

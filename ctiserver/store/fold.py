@@ -167,6 +167,7 @@ class Fold:
     def _ended(self, call: CallRow, event: CallEnded) -> None:
         call.ended_us, call.outcome, call.is_seen = event.at_us, event.outcome.value, event.is_seen
         call.wait_ms, call.talk_ms = event.wait_ms, event.talk_ms
+        call.queue = call.queue or _text(event.queue)
         for leg in self._rows.legs.get(event.conversation, {}).values():
             leg.left_us = leg.left_us or event.at_us
         for attempt in self._rows.attempts.get(event.conversation, {}).values():

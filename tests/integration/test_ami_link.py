@@ -132,10 +132,10 @@ async def test_a_seat_signs_in_pauses_with_a_reason_and_signs_out(link: Link, he
     await link.perform(AddMember("r", "12345", SEAT, AGENT, True, "小休"))
     assert await heard.next(MemberAdded) == MemberAdded("12345", SEAT, AGENT, True, "小休")
     assert await members_now(link, heard) == (Member("12345", SEAT, AGENT, True, "小休"),)
-    await link.perform(PauseMember("r", "12345", SEAT, True, "用餐"))
+    await link.perform(PauseMember("r", SEAT, True, "用餐"))
     assert await heard.next(MemberPaused) == MemberPaused("12345", SEAT, True, "用餐")
     since = heard.mark()
-    await link.perform(PauseMember("r", "12345", SEAT, False, ""))
+    await link.perform(PauseMember("r", SEAT, False, ""))
     assert await heard.next(MemberPaused, since=since) == MemberPaused("12345", SEAT, False, "")
     await link.perform(RemoveMember("r", "12345", SEAT))
     assert await heard.next(MemberRemoved) == MemberRemoved("12345", SEAT)
@@ -359,7 +359,7 @@ async def test_what_was_asked_before_a_loss_is_never_sent_after_it(
             await call
         await mine.next(LinkLost)
         await mine.next(Resynced, since=2)
-        await other.perform(PauseMember("r", "12345", SEAT, True, "会议"))
+        await other.perform(PauseMember("r", SEAT, True, "会议"))
         await mine.next(MemberPaused)
         await other.stop()
     assert not [event for event in heard.all(ChannelCreated) if event.channel.uid.startswith("tp-")]

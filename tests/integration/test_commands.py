@@ -290,6 +290,12 @@ def test_the_rehearsals_report_is_for_programs_too(site: Site) -> None:
 def test_people_are_added_without_their_password_on_a_command_line(site: Site) -> None:
     added = site.call("person", "add", "1001", "王丽娟", "--role", "agent", text="correct horse\n")
     assert added.returncode == 0, added.stderr
+    given = site.call("person", "skills", "1001", "--queue", "12345:3")
+    assert given.stdout == "1001 serves 12345 (penalty 3)\n"
+    assert site.call("person", "skills", "1001").stdout == "1001 serves 12345 (penalty 0)\n"
+    told(site, site.call("person", "skills", "1001", "--queue", "12399:0"), "no queue '12399'")
+    told(site, site.call("person", "skills", "1001", "--queue", "12345:x"), "not a queue and a penalty")
+    told(site, site.call("person", "skills", "1009", "--queue", "12345:0"), "nobody with number '1009'")
     told(site, site.call("person", "add", "1001", "李", "--role", "agent", text="correct horse\n"), "1001")
     told(site, site.call("person", "add", "1002", "李", "--role", "agent", text="short\n"), "8 to 128")
     told(

@@ -209,8 +209,8 @@ async def a_look_in_the_middle(stage: Stage) -> None:
 
 async def a_seat_at_work(stage: Stage) -> None:
     await stage.sign_in()
-    await stage.link.perform(PauseMember("r", "12345", SEAT, True, "小休"))
-    await stage.link.perform(PauseMember("r", "12345", SEAT, False, ""))
+    await stage.link.perform(PauseMember("r", SEAT, True, "小休"))
+    await stage.link.perform(PauseMember("r", SEAT, False, ""))
     await stage.city.unregister(SEAT)
     await asyncio.sleep(TALK_S)
     await stage.city.register(SEAT)

@@ -12,9 +12,11 @@ from ctiserver.ami.errors import BadValue
 from ctiserver.model.effects import (
     AddMember,
     CallThirdParty,
+    ChangePenalty,
     HangUpChannel,
     MoveToRoom,
     PauseMember,
+    RaiseCaller,
     RemoveMember,
     SendTo,
     SwitchEffect,
@@ -22,12 +24,14 @@ from ctiserver.model.effects import (
 
 ADD = AddMember("r", "12345", "8001", "1001", True, "小休")
 REMOVE = RemoveMember("r", "12345", "8001")
-PAUSE = PauseMember("r", "12345", "8001", True, "用餐")
+PENALTY = ChangePenalty("r", "12346", "8001", 2)
+RAISE = RaiseCaller("r", "12345", "PJSIP/city-0000001a", 5)
+PAUSE = PauseMember("r", "8001", True, "用餐")
 MOVE = MoveToRoom("r", "PJSIP/city-0000001a", "PJSIP/8001-0000001b", "1795490995.0")
 SEND = SendTo("r", "PJSIP/city-0000001a", "farewell", "s")
 CALL = CallThirdParty("r", "tp-1795490995.0-1", "05386991001", "1795490995.0", "")
 HANG_UP = HangUpChannel("r", "PJSIP/city-0000001a")
-EFFECTS: list[SwitchEffect] = [ADD, REMOVE, PAUSE, MOVE, SEND, CALL, HANG_UP]
+EFFECTS: list[SwitchEffect] = [ADD, REMOVE, PENALTY, PAUSE, RAISE, MOVE, SEND, CALL, HANG_UP]
 
 
 def asked(effect: SwitchEffect) -> dict[str, str]:
@@ -41,10 +45,39 @@ def test_a_seat_joins_the_queue_under_its_agents_number_and_paused_with_a_reason
         "Interface": "PJSIP/8001",
         "StateInterface": "PJSIP/8001",
         "MemberName": "1001",
+        "Penalty": "0",
         "Paused": "true",
         "Reason": "小休",
     }
     assert "Reason" not in asked(msgspec.structs.replace(ADD, is_paused=False))
+
+
+def test_a_pause_names_no_queue_and_holds_in_all() -> None:
+    assert asked(PAUSE) == {
+        "Action": "QueuePause",
+        "Interface": "PJSIP/8001",
+        "Paused": "true",
+        "Reason": "用餐",
+    }
+
+
+def test_a_seats_penalty_changes_in_one_queue() -> None:
+    assert asked(PENALTY) == {
+        "Action": "QueuePenalty",
+        "Interface": "PJSIP/8001",
+        "Penalty": "2",
+        "Queue": "12346",
+    }
+
+
+def test_a_waiting_caller_goes_before_others_at_once() -> None:
+    assert asked(RAISE) == {
+        "Action": "QueueChangePriorityCaller",
+        "Queue": "12345",
+        "Caller": "PJSIP/city-0000001a",
+        "Priority": "5",
+        "Immediate": "yes",
+    }
 
 
 def test_citizen_and_seat_move_into_the_room_in_one_action() -> None:

@@ -78,6 +78,7 @@ MEMBER = {
     "MemberName": "1001",
     "Interface": "PJSIP/8001",
     "StateInterface": "PJSIP/8001",
+    "Penalty": "3",
     "Status": "1",
     "Paused": "1",
     "PausedReason": "小休",
@@ -104,7 +105,7 @@ KNOWN: list[tuple[str, dict[str, str], Event | None]] = [
     ("QueueCallerLeave", CITIZEN | {"Queue": "12345", "Count": "0"}, CallerLeftQueue(CITIZEN_IS, "12345")),
     ("AgentCalled", CITIZEN | DEST | {"Interface": "PJSIP/8001"}, SeatRung(CITIZEN_IS, SEAT_IS, "8001")),
     ("AgentRingNoAnswer", CITIZEN | DEST | {"Interface": "PJSIP/8001"}, SeatNotAnswered(CITIZEN_IS, "8001")),
-    ("QueueMemberAdded", MEMBER, MemberAdded("12345", "8001", "1001", True, "小休")),
+    ("QueueMemberAdded", MEMBER, MemberAdded("12345", "8001", "1001", True, "小休", 3)),
     ("QueueMemberRemoved", MEMBER, MemberRemoved("12345", "8001")),
     ("QueueMemberPause", MEMBER, MemberPaused("12345", "8001", True, "小休")),
     (
@@ -236,6 +237,6 @@ def test_a_look_at_the_switch_adds_up_its_lists() -> None:
     assert found.bridges == {"b-1": ("1795490995.0", "1795490995.1"), "b-2": ("1795490995.7",)}
     assert found.rooms == {"1795490995.7": ("1795490995.7",)}
     assert found.waiting == {"12345": ("u-2", "u-10")}
-    assert found.members == (Member("12345", "8001", "1001", True, "小休"),)
+    assert found.members == (Member("12345", "8001", "1001", True, "小休", 3),)
     assert found.phones_up == ("8001",)
     assert found.up_s == 77

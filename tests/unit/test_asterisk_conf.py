@@ -13,9 +13,11 @@ from hotline.errors import BadSettings
 from hotline.secret import Secrets
 from hotline.settings import (
     IvrSettings,
+    LineSettings,
     QueueSettings,
     SeatSettings,
     Settings,
+    SkillSettings,
     SwitchSettings,
     TrunkSettings,
 )
@@ -132,12 +134,56 @@ def test_queue_times_and_number_reach_the_queue_and_the_dialplan() -> None:
     texts = files(
         Settings(queue=QueueSettings(number="12319", ring_s=33, announce_every_s=44, wrapup_floor_s=5))
     )
-    queue = section(texts["queues.conf"], "12319")
+    queue = section(texts["queues.conf"], "queue")
+    assert "[12319](queue)\n" in texts["queues.conf"]
     assert "timeout = 33\n" in queue
     assert "announce-frequency = 44\n" in queue
     assert "wrapuptime = 5\n" in queue
     assert "Queue(12319,cC," in section(texts["extensions.conf"], "queue")
-    assert texts["extensions.conf"].count("Goto(queue,12319,1)") == 3
+    assert "Goto(queue-first,12319,1)" in section(texts["extensions.conf"], "requeue")
+
+
+def test_a_merged_line_leads_to_its_queue_and_an_unknown_number_to_the_general_one() -> None:
+    skills = (SkillSettings(id="enterprise", name="企业专席", number="12346"),)
+    lines = (LineSettings(number="12319", queue="12346", label="经12319并入"),)
+    texts = files(Settings(skills=skills, lines=lines))
+    dialled = section(texts["extensions.conf"], "dialled")
+    leads = dict(re.findall(r"^exten => (\S+),1,Goto\(queue,(\d+),1\)$", dialled, re.MULTILINE))
+    assert leads == {"12345": "12345", "12346": "12346", "12319": "12346", "_X!": "12345", "T": "12345"}
+    assert "[12346](queue)\n" in texts["queues.conf"]
+    assert "Queue(12346,cC," in section(texts["extensions.conf"], "queue")
+
+
+def test_overflow_lets_one_penalty_more_in_with_each_lapse_of_its_time() -> None:
+    skills = (
+        SkillSettings(id="enterprise", name="企业专席", number="12346", overflow_s=20),
+        SkillSettings(id="english", name="English", number="12347"),
+    )
+    texts = files(Settings(skills=skills))
+    rules = texts["queuerules.conf"]
+    assert re.findall(r"^\[(.*)\]$", rules, re.MULTILINE) == ["overflow-12346"]
+    changes = re.findall(r"^penaltychange => (\d+),(\d)$", rules, re.MULTILINE)
+    assert changes == [(str(20 * penalty), str(penalty)) for penalty in range(1, 10)]
+    assert section(texts["queues.conf"], "12346").strip() == "defaultrule = overflow-12346"
+    assert "defaultrule" not in section(texts["queues.conf"], "12347")
+    first = re.findall(r"QUEUE_MAX_PENALTY=(\d)", texts["extensions.conf"])
+    assert first == ["9", "0", "9"] * 2, "in [queue], and in [queue-first] too"
+
+
+def test_hours_and_a_limit_keep_callers_out_but_not_those_who_come_first() -> None:
+    skills = (
+        SkillSettings(
+            id="english", name="English", number="12347", hours="08:30-17:30", days="mon-sat", max_waiting=7
+        ),
+    )
+    text = files(Settings(skills=skills))["extensions.conf"]
+    door = [line for line in section(text, "queue").splitlines() if "closed" in line or "full" in line]
+    assert door == [
+        " same => n,GotoIfTime(08:30-17:30,mon-sat,*,*,CST-8?:closed,12347,1)",
+        " same => n,GotoIf($[${QUEUE_WAITING_COUNT(12347)} >= 7]?full,12347,1)",
+    ]
+    assert "closed" not in section(text, "queue-first")
+    assert "full" not in section(text, "queue-first")
 
 
 def test_ports_for_speech_begin_even() -> None:

@@ -321,7 +321,7 @@ def test_calls_cut_by_a_restart_of_the_switch_are_closed_as_such_and_members_are
     world, _citizen, _leg = talking()
     world.feed(LinkLost())
     world.legs.clear()
-    world.members.clear()
+    world.memberships.clear()
     snapshot = world.snapshot()
     world.pass_time(10)
     booted = type(snapshot)(phones_up=snapshot.phones_up, up_s=1)

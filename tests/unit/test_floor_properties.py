@@ -42,10 +42,11 @@ from ctiserver.model.events import LinkLost, Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
 from ctiserver.model.state import called_for
-from tests.unit.world import RULES, Leg, World
+from tests.unit.world import ENTERPRISE, QUEUE, RULES, SKILLED, Leg, World
 
 SEATS = st.sampled_from(RULES.seats)
 AGENTS = st.sampled_from(sorted(RULES.names))
+SERVED = st.dictionaries(st.sampled_from([QUEUE, ENTERPRISE]), st.integers(0, 2), min_size=1)
 SHIFT = -1_600_000_000_000_000
 COMMANDS = st.one_of(
     st.builds(SignIn, ready=st.booleans(), force=st.booleans()),
@@ -72,6 +73,8 @@ def timeless(snapshot: Snapshot) -> Snapshot:
             queued_us=0,
             answered_us=0,
             is_recording_paused=False,
+            queue="",
+            waited_before_ms=0,
             attempts=(),
             participants=tuple(
                 msgspec.structs.replace(part, since_us=0, label="") for part in view.participants
@@ -91,7 +94,7 @@ class FloorMachine(RuleBasedStateMachine):
 
     @initialize(ready=st.booleans())
     def start(self, ready: bool) -> None:
-        self.world = World()
+        self.world = World(rules=msgspec.structs.replace(SKILLED, repeat_within_ms=60_000, miss_limit=2))
         self.world.ask("8001", "1001", SignIn(ready=True))
         self.world.ask("8002", "1002", SignIn(ready=ready))
 
@@ -178,21 +181,30 @@ class FloorMachine(RuleBasedStateMachine):
         self.world.ask(seat, self.world.seen.seats[seat].agent, command)
 
     @precondition(lambda self: len(self.world.legs) < 8)
-    @rule(queues=st.booleans())
-    def citizen_calls(self, queues: bool) -> None:
+    @rule(queue=st.sampled_from([QUEUE, ENTERPRISE, ""]))
+    def citizen_calls(self, queue: str) -> None:
         uid = self.world.call()
-        if queues:
-            self.world.queue(uid)
+        if queue:
+            self.world.queue(uid, queue)
+
+    @rule(agent=AGENTS, served=SERVED)
+    def an_agents_skills_change(self, agent: str, served: dict[str, int]) -> None:
+        skills = {**(self.world.rules.skills or {}), agent: tuple(sorted(served.items()))}
+        self.world.change_rules(msgspec.structs.replace(self.world.rules, skills=skills))
 
     @precondition(lambda self: self.fresh_citizens())
     @rule(data=st.data())
     def citizen_joins_the_queue(self, data: st.DataObject) -> None:
         self.world.queue(self.pick(self.fresh_citizens(), data))
 
-    @precondition(lambda self: self.unrung() and self.world.free_seats())
+    def could_ring(self) -> list[tuple[str, str]]:
+        world = self.world
+        return sorted((uid, seat) for uid in self.unrung() for seat in world.free_seats(world.waits_in[uid]))
+
+    @precondition(lambda self: self.could_ring())
     @rule(data=st.data(), answers=st.booleans())
     def a_seat_rings(self, data: st.DataObject, answers: bool) -> None:
-        leg = self.world.ring(self.pick(self.unrung(), data), self.pick(self.world.free_seats(), data))
+        leg = self.world.ring(*data.draw(st.sampled_from(self.could_ring())))
         if answers:
             self.world.answer(leg)
 
@@ -230,7 +242,7 @@ class FloorMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_flood_comes_in_one_read(self, data: st.DataObject) -> None:
         self.world.is_flooded = True
-        self.citizen_calls(True)
+        self.citizen_calls(QUEUE)
         self.anybody_hangs_up(data, 16)
         self.world.is_flooded = False
         self.world.settle()
@@ -247,7 +259,7 @@ class FloorMachine(RuleBasedStateMachine):
     @rule()
     def the_server_restarts(self) -> None:
         memory = remember(self.world.history, SHIFT)
-        self.world.floor = Floor(RULES, memory)
+        self.world.floor = Floor(self.world.rules, memory)
         self.world.timers.clear()
         self.world.seen.apply(self.world.floor.snapshot())
         self.world.feed(Resynced(self.world.snapshot()))
@@ -311,6 +323,21 @@ class FloorMachine(RuleBasedStateMachine):
             if seat.state is SeatState.WRAP_UP:
                 assert f"wrap_up:{seat.id}" in world.timers
 
+    @invariant()
+    def a_seat_serves_the_queues_of_its_agents_skills_and_counts_in_no_other(self) -> None:
+        world = self.world
+        skills = world.rules.skills or {}
+        for seat in world.seen.seats.values():
+            served = {m.queue: m.penalty for m in world.memberships.values() if m.seat == seat.id}
+            wanted = dict(skills.get(seat.agent, ((QUEUE, 0),))) if seat.agent else {}
+            assert served == wanted
+            assert seat.queues == tuple(sorted(served))
+        for queue in world.seen.queues.values():
+            serving = [seat for seat in world.seen.seats.values() if queue.name in seat.queues]
+            assert queue.signed_in == len(serving)
+            assert queue.ready == sum(seat.state is SeatState.READY for seat in serving)
+            assert queue.waiting == sum(its == queue.name for its in world.waits_in.values())
+
     def hears_what_it_shows(self, state: SeatState, leg: Leg) -> None:
         world = self.world
         citizen = world.legs[leg.citizen]
@@ -352,7 +379,7 @@ class FloorMachine(RuleBasedStateMachine):
         world = self.world
         # Whom an agent called, the channels do not tell: there the journal remembers.
         is_dialled = any(view.is_outbound for view in world.seen.conversations.values())
-        fresh = Floor(RULES, remember(world.history, SHIFT) if is_dialled else None)
+        fresh = Floor(world.rules, remember(world.history, SHIFT) if is_dialled else None)
         fresh.step(Resynced(world.snapshot()), world.now())
         fresh.settle(world.now())
         assert timeless(fresh.snapshot()) == timeless(world.floor.snapshot())
@@ -364,7 +391,7 @@ class FloorMachine(RuleBasedStateMachine):
         while world.legs:
             world.feed(*world.hang_up(sorted(world.legs)[0]))
         assert world.seen.conversations == {}
-        assert world.seen.queues["12345"].waiting == 0
+        assert not any(line.waiting for line in world.seen.queues.values())
         started = [event.conversation for event in world.history if isinstance(event, CallStarted)]
         ended = [event.conversation for event in world.history if isinstance(event, CallEnded)]
         assert sorted(started) == sorted(ended)

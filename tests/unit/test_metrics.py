@@ -25,7 +25,9 @@ def figures(**other: object) -> Figures:
         Conversation(id=f"n1-{n}", number=CALLER, name="张三", dnis="12345", phase=phase, started_us=NOW)
         for n, phase in enumerate((Phase.QUEUED, Phase.QUEUED, Phase.TALKING))
     ]
-    queue = Queue(name="12345", waiting=2, oldest_us=NOW - 7_500_000, answered=9, in_time=8, abandoned=1)
+    queue = Queue(
+        name="12345", waiting=2, oldest_us=NOW - 7_500_000, answered=9, in_time=8, abandoned=1, overflow=4
+    )
     seats = (
         Seat(id="8001", state=SeatState.TALKING, since_us=NOW, agent="1001", agent_name="李四"),
         Seat(id="8002", state=SeatState.SIGNED_OUT, since_us=NOW),
@@ -53,6 +55,7 @@ def test_the_figures_are_those_of_the_floor_the_link_the_screens_and_the_journal
     assert value("hotline_waiting", queue="12345") == 2
     assert value("hotline_longest_wait_seconds", queue="12345") == 7.5
     assert value("hotline_service_level_calls", queue="12345", part="in_time") == 8
+    assert value("hotline_turned_away_calls", queue="12345", why="overflow") == 4
     assert value("hotline_seats", state="talking") == value("hotline_seats", state="signed_out") == 1
     assert (value("hotline_link_up"), value("hotline_ami_losses_total")) == (1, 1)
     assert (value("hotline_ami_events_total"), value("hotline_ami_dropped_total")) == (100, 3)

@@ -21,7 +21,8 @@ def call(
     n = next(_numbers)
     return CallRow(
         conversation=f"n1-{n}.1", node="n1", uid=f"{n}.1", citizen=citizen,
-        number=citizen.removeprefix("+86"), name="", dnis="12345", is_outbound=is_outbound, about="", queue="12345", started_us=at_us,
+        number=citizen.removeprefix("+86"), name="", dnis="12345",
+        is_outbound=is_outbound, about="", queue="12345", started_us=at_us,
         queued_us=at_us, rang_us=0, answered_us=answered_us, ended_us=at_us + 9, outcome=outcome.value,
         seat="", agent="", wait_ms=9, talk_ms=0, is_seen=True,
     )  # fmt: skip

@@ -42,7 +42,7 @@ def eyes(*live: str) -> Eyes:
     )
 
 
-def row(at_s: float, kind: str, uid: str = CITIZEN, app: str = "") -> CelRow:
+def row(at_s: float, kind: str, uid: str = CITIZEN, app: str = "", context: str = "") -> CelRow:
     channel = "PJSIP/city-00000001" if uid == CITIZEN else "PJSIP/8001-00000002"
     return CelRow(
         at_us=int(at_s * S),
@@ -54,6 +54,7 @@ def row(at_s: float, kind: str, uid: str = CITIZEN, app: str = "") -> CelRow:
         name="甲",
         exten="12345",
         app=app,
+        context=context,
     )
 
 
@@ -100,6 +101,13 @@ def test_a_call_that_was_never_seen_is_told_from_its_beginning_to_its_end() -> N
 def test_an_unseen_caller_who_gave_up_is_counted_by_where(rows: list[CelRow], outcome: Outcome) -> None:
     (ended,) = [event for event in told(rows) if isinstance(event, CallEnded)]
     assert ended.outcome is outcome
+
+
+@pytest.mark.parametrize(("context", "outcome"), [("closed", Outcome.CLOSED), ("full", Outcome.OVERFLOW)])
+def test_an_unseen_caller_who_was_turned_away_is_told_as_such(context: str, outcome: Outcome) -> None:
+    (_, ended) = told([*BEGIN, row(9, "CHAN_END", context=context)])
+    assert isinstance(ended, CallEnded)
+    assert (ended.outcome, ended.queue, ended.wait_ms) == (outcome, "12345", 0)
 
 
 def test_what_the_journal_knows_is_not_told_again() -> None:

@@ -172,6 +172,15 @@ async def test_a_whole_call_becomes_one_row_with_its_legs(store: Store) -> None:
     ]  # fmt: skip
 
 
+async def test_a_caller_who_was_turned_away_is_kept_with_the_queue_that_did_it(store: Store) -> None:
+    begin = WHOLE_CALL[[type(event) for event in WHOLE_CALL].index(h.CallStarted)]
+    end = h.CallEnded(
+        conversation=CALL, at_us=30, outcome=Outcome.OVERFLOW, wait_ms=0, talk_ms=0, queue="12346"
+    )
+    (call,) = (await project(store, [begin, end]))["calls"]
+    assert (call["queue"], call["outcome"], call["queued_us"]) == ("12346", "overflow", 0)
+
+
 async def test_an_event_counts_once_however_often_it_comes(store: Store) -> None:
     batch = entries(WHOLE_CALL)
     await store.project(JOURNAL, "n1", batch)

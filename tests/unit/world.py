@@ -19,6 +19,7 @@ from ctiserver.model.effects import (
     AddMember,
     CallSeat,
     CallThirdParty,
+    ChangePenalty,
     Effect,
     HangUpChannel,
     MoveToRoom,
@@ -74,6 +75,15 @@ RULES = Rules(
     outbound=("1ZXXXXXXXXX",),
 )
 
+ENTERPRISE = "12346"
+SKILLED = msgspec.structs.replace(
+    RULES,
+    queues={QUEUE: "综合", ENTERPRISE: "企业专席"},
+    skills={"1002": ((QUEUE, 1), (ENTERPRISE, 0)), "1003": ((ENTERPRISE, 0),)},
+    labels={"12319": "经12319并入"},
+)
+"""Two queues: 1001 serves the general one, 1002 both, 1003 the enterprises' alone."""
+
 
 @dataclass
 class Leg:
@@ -96,8 +106,11 @@ class World:
     utc_us: int = 1_700_000_000_000_000
     count: int = 0
     legs: dict[str, Leg] = field(default_factory=dict)
-    members: dict[str, Member] = field(default_factory=dict)
+    memberships: dict[tuple[str, str], Member] = field(default_factory=dict)
+    """(queue, seat) -> how it serves it"""
     waiting: list[str] = field(default_factory=list)
+    waits_in: dict[str, str] = field(default_factory=dict)
+    """who waits -> in which queue"""
     phones: set[str] = field(default_factory=set)
     timers: set[str] = field(default_factory=set)
     history: list[History] = field(default_factory=list)
@@ -128,6 +141,11 @@ class World:
             self.take(self.floor.step(event, self.now()))
         if not self.is_flooded:
             self.settle()
+
+    def change_rules(self, rules: Rules) -> None:
+        self.rules = rules
+        self.take(self.floor.change_rules(rules, self.now()))
+        self.settle()
 
     def settle(self) -> None:
         self.take(self.floor.settle(self.now()))
@@ -165,19 +183,18 @@ class World:
 
     def do(self, effect: Effect) -> list[Event]:
         match effect:
-            case AddMember(_, queue, seat, agent, is_paused, reason):
-                if seat in self.members:
+            case AddMember(_, queue, seat, agent, is_paused, reason, penalty):
+                if (queue, seat) in self.memberships:
                     return []
-                self.members[seat] = Member(queue, seat, agent, is_paused, reason)
-                return [MemberAdded(queue, seat, agent, is_paused, reason)]
+                self.memberships[queue, seat] = Member(queue, seat, agent, is_paused, reason, penalty)
+                return [MemberAdded(queue, seat, agent, is_paused, reason, penalty)]
             case RemoveMember(_, queue, seat):
-                return [MemberRemoved(queue, seat)] if self.members.pop(seat, None) else []
-            case PauseMember(_, queue, seat, is_paused, reason):
-                old = self.members.get(seat)
-                if old is None or (old.is_paused, old.reason) == (is_paused, reason):
-                    return []
-                self.members[seat] = Member(queue, seat, old.agent, is_paused, reason)
-                return [MemberPaused(queue, seat, is_paused, reason)]
+                return [MemberRemoved(queue, seat)] if self.memberships.pop((queue, seat), None) else []
+            case ChangePenalty(_, queue, seat, penalty):
+                old = self.memberships[queue, seat]
+                self.memberships[queue, seat] = msgspec.structs.replace(old, penalty=penalty)
+            case PauseMember(_, seat, is_paused, reason):
+                return self.pause(seat, is_paused, reason)
             case MoveToRoom(_, citizen, seat, room, holds):
                 both = (self.named(citizen), self.named(seat))
                 if both[0] is None or both[1] is None:
@@ -209,6 +226,21 @@ class World:
                 leg = self.named(channel)
                 return self.hang_up(leg.channel.uid) if leg is not None else []
         return []
+
+    def pause(self, seat: str, is_paused: bool, reason: str) -> list[Event]:
+        """In every queue at once, told for each that changes."""
+        told: list[Event] = []
+        for old in [member for member in self.memberships.values() if member.seat == seat]:
+            if (old.is_paused, old.reason) != (is_paused, reason):
+                changed = msgspec.structs.replace(old, is_paused=is_paused, reason=reason)
+                self.memberships[old.queue, seat] = changed
+                told.append(MemberPaused(old.queue, seat, is_paused, reason))
+        return told
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """One membership of each seat that has any."""
+        return {member.seat: member for member in self.memberships.values()}
 
     def fresh(self) -> int:
         self.count += 1
@@ -260,23 +292,40 @@ class World:
     def seat_legs(self) -> list[str]:
         return [uid for uid, leg in self.legs.items() if leg.seat]
 
-    def free_seats(self) -> list[str]:
+    def free_seats(self, queue: str = QUEUE) -> list[str]:
         busy = {leg.seat for leg in self.legs.values()}
-        return [s for s, m in self.members.items() if not m.is_paused and s not in busy and s in self.phones]
+        return [
+            member.seat
+            for member in self.memberships.values()
+            if member.queue == queue
+            and not member.is_paused
+            and member.seat not in busy
+            and member.seat in self.phones
+        ]
 
-    def call(self, number: str = "13805381234", name: str = "") -> str:
+    def call(self, number: str = "13805381234", name: str = "", dnis: str = QUEUE) -> str:
         n = self.fresh()
         uid = f"1700000000.{n}"
-        channel = Channel(uid, f"PJSIP/city-{n:08x}", uid, False, False, number, name, "from-pstn", QUEUE)
+        channel = Channel(uid, f"PJSIP/city-{n:08x}", uid, False, False, number, name, "from-pstn", dnis)
         self.legs[uid] = Leg(channel)
         self.feed(ChannelCreated(channel), ChannelChanged(self.change(uid, is_up=True)))
         return uid
 
-    def queue(self, uid: str) -> None:
+    def queue(self, uid: str, queue: str = QUEUE) -> None:
         leg = self.legs[uid]
         leg.channel = msgspec.structs.replace(leg.channel, context="queue")
+        self.join_line(uid, queue)
+        self.feed(CallerQueued(leg.channel, queue))
+
+    def join_line(self, uid: str, queue: str) -> None:
         self.waiting.append(uid)
-        self.feed(CallerQueued(leg.channel, QUEUE))
+        self.waits_in[uid] = queue
+
+    def leave_line(self, channel: Channel) -> list[Event]:
+        if channel.uid not in self.waits_in:
+            return []
+        self.waiting.remove(channel.uid)
+        return [CallerLeftQueue(channel, self.waits_in.pop(channel.uid))]
 
     def ring(self, uid: str, seat: str) -> str:
         n = self.fresh()
@@ -292,11 +341,11 @@ class World:
         leg = self.legs[leg_uid]
         citizen = self.legs[leg.citizen]
         bridge = f"b{self.fresh()}"
-        self.waiting.remove(citizen.channel.uid)
+        left = self.leave_line(citizen.channel)
         leg.bridge = citizen.bridge = bridge
         self.feed(
             ChannelChanged(self.change(leg_uid, is_up=True)),
-            CallerLeftQueue(citizen.channel, QUEUE),
+            *left,
             BridgeEntered(leg.channel, bridge),
             BridgeEntered(citizen.channel, bridge),
         )
@@ -317,9 +366,7 @@ class World:
             events.append(BridgeLeft(leg.channel, bridge))
         if room:
             events.append(RoomLeft(leg.channel, room))
-        if uid in self.waiting:
-            self.waiting.remove(uid)
-            events.append(CallerLeftQueue(leg.channel, QUEUE))
+        events += self.leave_line(leg.channel)
         for other_uid, other in list(self.legs.items()):
             if (
                 alone
@@ -334,8 +381,8 @@ class World:
             return [*events, RoomJoined(leg.channel, exten)]
         if context.startswith("held"):
             return [*events, ChannelChanged(leg.channel)]
-        self.waiting.append(uid)
-        return [*events, CallerQueued(leg.channel, QUEUE)]
+        self.join_line(uid, exten)
+        return [*events, CallerQueued(leg.channel, exten)]
 
     def third_rings(self, uid: str) -> None:
         self.feed(ChannelChanged(self.change(uid, is_ringing=True)))
@@ -351,9 +398,7 @@ class World:
         if leg is None:
             return []
         events: list[Event] = []
-        if uid in self.waiting:
-            self.waiting.remove(uid)
-            events.append(CallerLeftQueue(leg.channel, QUEUE))
+        events += self.leave_line(leg.channel)
         if leg.bridge:
             events.append(BridgeLeft(leg.channel, leg.bridge))
         if leg.room:
@@ -378,8 +423,11 @@ class World:
             channels=tuple(leg.channel for leg in self.legs.values()),
             bridges=bridges,
             rooms=rooms,
-            waiting={QUEUE: tuple(self.waiting)},
-            members=tuple(self.members.values()),
+            waiting={
+                queue: tuple(uid for uid in self.waiting if self.waits_in[uid] == queue)
+                for queue in set(self.waits_in.values())
+            },
+            members=tuple(self.memberships.values()),
             phones_up=tuple(self.phones),
             up_s=3600,
         )

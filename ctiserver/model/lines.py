@@ -1,0 +1,104 @@
+"""Owns which queues a seat serves (memberships follow the agent's skills), and what was dialled."""
+
+from __future__ import annotations
+
+from ctiserver.api.states import Outcome, Seat, SeatState
+from ctiserver.model.effects import AddMember, ChangePenalty, RemoveMember
+from ctiserver.model.state import WRAP_UP_REASON, Call, Line, SeatPlace, State
+
+
+def line_of(state: State, queue: str) -> Line:
+    """That queue's line; one that the settings do not name begins empty."""
+    line = state.lines.get(queue)
+    if line is None:
+        line = state.lines[queue] = Line(name=queue)
+    return line
+
+
+def wanted(state: State, seat: SeatPlace) -> dict[str, int]:
+    """Queue -> penalty that the seat's agent should serve; who has no skills serves the general queue.
+
+    While skills are not known (no database yet), what is stays.
+    """
+    rules = state.rules
+    general = ((rules.queue, 0),)
+    if rules.skills is None:
+        return dict(seat.queues) or dict(general)
+    return dict(rules.skills.get(seat.agent, general))
+
+
+def pause_of(seat: SeatPlace) -> tuple[bool, str]:
+    """(is paused, with what reason) as the queues should show the seat's mode."""
+    reason = WRAP_UP_REASON if seat.mode is SeatState.WRAP_UP else seat.reason
+    return seat.mode is not SeatState.READY, reason
+
+
+def serve(state: State, seat: SeatPlace) -> None:
+    """Ask for the memberships that the seat lacks, then give up those that its agent should not have.
+
+    In that order: a seat without any would be signed out. Held to be so from now on; a refusal or the next
+    look at the switch corrects it.
+    """
+    want = wanted(state, seat)
+    is_paused, reason = pause_of(seat)
+    for queue, penalty in want.items():
+        if seat.queues.get(queue) == penalty:
+            continue
+        ref = state.ref(f"member:{seat.id}:{queue}")
+        if queue in seat.queues:
+            state.do(ChangePenalty(ref, queue, seat.id, penalty))
+        else:
+            state.do(AddMember(ref, queue, seat.id, seat.agent, is_paused, reason, penalty))
+        seat.queues[queue] = penalty
+    for queue in sorted(seat.queues.keys() - want.keys()):
+        del seat.queues[queue]
+        state.do(RemoveMember(state.ref(f"seat:{seat.id}"), queue, seat.id))
+    state.dirty_seats.add(seat.id)
+
+
+def follow_skills(state: State) -> None:
+    """Skills may have changed: every seat at work serves what its agent should serve now."""
+    for seat in state.seats.values():
+        if state.linked and seat.agent and not seat.is_leaving:
+            serve(state, seat)
+
+
+def recount(state: State, before: Seat, now: Seat) -> None:
+    """The seat is shown otherwise: the figures of the queues that it serves change."""
+    for seat, by in ((before, -1), (now, 1)):
+        for queue in seat.queues:
+            line_of(state, queue).seats_in[seat.state] += by
+            state.dirty_lines.add(queue)
+
+
+def turned_away(context: str) -> Outcome | None:
+    """Whether a call that ended in that part of the dialplan had been turned away, and why."""
+    return {"closed": Outcome.CLOSED, "full": Outcome.OVERFLOW}.get(context)
+
+
+def count_unanswered(state: State, queue: str, how: Outcome) -> None:
+    """A call ended unanswered that had been led to that queue."""
+    line = state.lines.get(queue)
+    if line is None:
+        return
+    match how:
+        case Outcome.SHORT_ABANDON:
+            line.short_abandoned += 1
+        case Outcome.OVERFLOW:
+            line.overflow += 1
+        case Outcome.CLOSED:
+            line.closed += 1
+        case _:
+            line.abandoned += 1
+    state.dirty_lines.add(queue)
+
+
+def home(state: State, call: Call) -> str:
+    """The queue to which the citizen goes back."""
+    return call.queue if call.queue in state.lines else state.rules.queue
+
+
+def label(state: State, dnis: str) -> str:
+    """How a merged line's calls are labelled (并入热线), "" for any other number."""
+    labels = state.rules.labels
+    return labels.get("".join(c for c in dnis if c in "0123456789"), "") if labels else ""
