@@ -114,6 +114,7 @@ def rules_of(
         skills=skills,
         miss_limit=settings.queue.miss_limit,
         repeat_within_ms=settings.queue.repeat_within_min * 60_000,
+        trunk_labels={trunk.name: trunk.label for trunk in settings.trunks if trunk.label},
         labels={line.number: line.label for line in settings.lines},
     )
 

@@ -32,6 +32,10 @@ class TrunkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     name: str
     host: str
     port: int = 5060
+    label: str = ""
+    """What agents see of the calls that come over it: "110转来"."""
+    is_emergency: bool = False
+    """It comes from an emergency service: no greeting, and first in line."""
 
 
 class SwitchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -298,6 +302,8 @@ def _check_names(settings: Settings) -> None:
             )
         if not _HOST.fullmatch(trunk.host):
             raise BadSettings(f"trunks: host {trunk.host!r} of {trunk.name} is not an address")
+        if trunk.label:
+            _check_word(f"label of trunk {trunk.name}", trunk.label)
     if len(set(names)) != len(names):
         raise BadSettings("trunks: two trunks have one name")
     if settings.outbound_trunk not in names:

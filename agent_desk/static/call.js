@@ -38,7 +38,9 @@ function line(call, conversation, context) {
   const dnis = context.dnis || conversation.dnis;
   const kind = conversation.is_outbound ? "外呼" : "来电";
   const words = [call.isPast ? `上一通${kind}` : kind];
-  if (dnis) words.push(`拨打 ${dnis}`);
+  const label = context.label || conversation.label;
+  if (label) words.push(label);
+  else if (dnis) words.push(`拨打 ${dnis}`);
   if (joined && !conversation.is_outbound) words.push(`等待 ${duration((conversation.answered_us || nowUs()) - joined)}`);
   return words.join(" · ");
 }
@@ -127,6 +129,9 @@ function factsOf(context) {
   const open = (context.cases ?? []).filter((c) => c.state !== "closed").length;
   if (context.is_withheld) facts.push({ text: "未显示号码", isWarning: false });
   if (context.is_complete) facts.push({ text: recent ? `近30天第 ${recent + 1} 次来电` : "近30天首次来电", isWarning: false });
+  if (context.waited_before_ms) {
+    facts.push({ text: `此前已等 ${duration(context.waited_before_ms * 1000)} 后放弃`, isWarning: true });
+  }
   if (open) facts.push({ text: `${open} 件在办`, isWarning: true });
   return facts;
 }

@@ -226,7 +226,9 @@ def adopt_citizen(state: State, channel: Channel) -> Leg:
                 dnis=call.dnis,
             )
         )
-    call.label = lines.label(state, call.dnis)
+    endpoint = _ENDPOINT.fullmatch(channel.name)
+    trunk = endpoint.group(1) if endpoint is not None else ""
+    call.label = state.rules.trunk_labels.get(trunk, "") or lines.label(state, call.dnis)
     look_up(state, call)
     return add_leg(state, call, Leg(uid=channel.uid, channel=channel.name, role=Role.CITIZEN, call=call.uid))
 

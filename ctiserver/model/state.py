@@ -64,6 +64,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """who gave up in a queue less than this ago comes first; 0: nobody does"""
     miss_limit: int = 0
     """after so many unanswered rings in a row a seat is put not ready; 0: never"""
+    trunk_labels: Mapping[str, str] = {}
+    """trunk -> what agents see of the calls that come over it: "110转来" """
     labels: Mapping[str, str] = {}
     """dialled number of a merged line (并入热线) -> what agents see"""
 

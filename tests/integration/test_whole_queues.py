@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -141,3 +142,23 @@ async def test_whoever_is_turned_away_hears_why_and_is_recorded_with_queue_and_r
     for citizen, outcome, queue in ((late, "closed", CLOSED), (one_too_many, "overflow", SMALL)):
         (row,) = await records(there, citizen.number)
         assert (row.outcome, row.queue, row.wait_ms) == (outcome, queue, 0)
+
+
+async def test_whom_110_hands_over_arrives_labelled_without_a_greeting(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    site = Settings(queue=QueueSettings(wrapup_s=2, short_abandon_s=1))
+    settings = stage_settings(site, tmp_path_factory.mktemp("police"), seats=2, ports=free_ports(7))
+    (trunk,) = settings.trunks
+    police = msgspec.structs.replace(trunk, label="110转来", is_emergency=True)
+    labelled = msgspec.structs.replace(settings, trunks=(police,))
+    async with stage(labelled, quiet) as there, at_seat(there, *ONE) as client:
+        greeting_s = length_s(there.hotline.node.paths.sounds, "hotline/greeting") or 0.0
+        begun = time.monotonic()
+        citizen = await there.city.call("13805380002", n=2)
+        await client.until(lambda seen: seen.seats[ONE[0]].state is SeatState.TALKING, 10)
+        assert time.monotonic() - begun < greeting_s, "nobody greets whom 110 has greeted"
+        (call,) = client.seen.conversations.values()
+        assert call.label == "110转来"
+        assert client.seen.contexts[call.id].label == "110转来"
+        await citizen.hang_up()
