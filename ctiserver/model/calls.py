@@ -45,9 +45,7 @@ from ctiserver.model.state import (
     called_for,
     companions,
     open_attempt,
-    seat_call_of,
     side_room,
-    third_party_of,
 )
 
 _KEYED = re.compile(r"Local/([0-9]+)@sos-route-")
@@ -180,21 +178,18 @@ def see(state: State, channel: Channel) -> Leg | None:
 
 def moved(state: State, leg: Leg, context: str) -> None:
     """The channel is in another part of the dialplan; only the parts with music show."""
-    shows = "held" in (leg.context[:4], context[:4])
-    leg.context = context
-    if shows:
+    before, leg.context = leg.context, context
+    if before.startswith("held") or context.startswith("held"):
         for other in state.calls[leg.call].legs.values() if leg.call in state.calls else ():
             state.touch(other)
 
 
 def adopt(state: State, channel: Channel) -> Leg | None:
     """Make a leg of a channel never seen before, by its name and ids."""
-    third = third_party_of(channel.uid)
-    if third is not None:
-        return adopt_third(state, channel, *third)
-    rung = seat_call_of(channel.uid)
-    if rung is not None:
-        return adopt_rung_seat(state, channel, *rung)
+    ours = called_for(channel.uid)
+    if ours is not None:
+        adopt_ours = adopt_third if channel.uid.startswith("tp-") else adopt_rung_seat
+        return adopt_ours(state, channel, *ours)
     if channel.context == "room-third":
         return adopt_keyed(state, channel)
     found = _ENDPOINT.fullmatch(channel.name)
@@ -205,11 +200,11 @@ def adopt(state: State, channel: Channel) -> Leg | None:
         return adopt_seat(state, channel, endpoint) if channel.linkedid != channel.uid else None
     is_known = channel.uid in state.calls
     if endpoint in state.rules.trunks and (channel.linkedid == channel.uid or is_known):
-        return adopt_citizen(state, channel)
+        return adopt_citizen(state, channel, endpoint)
     return None
 
 
-def adopt_citizen(state: State, channel: Channel) -> Leg:
+def adopt_citizen(state: State, channel: Channel, trunk: str) -> Leg:
     """A citizen calls, or is called: open the conversation, keep it, look the caller up."""
     call = provisional(state, channel.uid)
     call.citizen = channel.uid
@@ -226,8 +221,6 @@ def adopt_citizen(state: State, channel: Channel) -> Leg:
                 dnis=call.dnis,
             )
         )
-    endpoint = _ENDPOINT.fullmatch(channel.name)
-    trunk = endpoint.group(1) if endpoint is not None else ""
     call.label = state.rules.trunk_labels.get(trunk, "") or lines.label(state, call.dnis)
     look_up(state, call)
     return add_leg(state, call, Leg(uid=channel.uid, channel=channel.name, role=Role.CITIZEN, call=call.uid))
@@ -467,7 +460,8 @@ def enter(state: State, leg: Leg | None, *, bridge: str = "", room: str = "") ->
     for other in list(call.legs.values()):
         if other is not citizen and not other.joined_mono and is_in(call, other, citizen):
             join(state, call, other)
-            care_for_citizen(state, call)  # whoever called them may have gone meanwhile
+            if other.n:
+                care_for_citizen(state, call)  # whoever called them may have gone meanwhile
 
 
 def are_together(one: Leg, other: Leg) -> bool:

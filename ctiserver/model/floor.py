@@ -91,7 +91,9 @@ class Floor:
         rest.
         """
         state = self._state
-        state.now, state.effects = now, []
+        state.now = now
+        if state.effects:
+            state.effects = []
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(state, event)

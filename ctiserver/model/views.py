@@ -184,10 +184,12 @@ def conversation_view(state: State, call: Call) -> states.Conversation:
     )
 
 
+_RANK = {Role.CITIZEN: 0, Role.SEAT: 1, Role.THIRD_PARTY: 2}
+
+
 def ordered(call: Call) -> list[Leg]:
     """Citizen, then seats, then third parties, each by id: the same whoever was seen first."""
-    rank = {Role.CITIZEN: 0, Role.SEAT: 1, Role.THIRD_PARTY: 2}
-    return sorted(call.legs.values(), key=lambda leg: (rank[leg.role], leg.seat, leg.n))
+    return sorted(call.legs.values(), key=lambda leg: (_RANK[leg.role], leg.seat, leg.n))
 
 
 def participant_view(state: State, call: Call, leg: Leg) -> states.Participant:
