@@ -38,6 +38,15 @@ class SeatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     count: int = 57
 
 
+class SupervisorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The supervisors' phones (班长话机): `count` of them, numbered upward from `first`; 0 is none."""
+
+    first: int = 8901
+    count: int = 4
+    tell_agent: bool = False
+    """Whether an agent is shown that a supervisor listens. That it happened is recorded either way."""
+
+
 class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The queue (排队) behind one dialled number. Times in seconds."""
 
@@ -105,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     switch: SwitchSettings = msgspec.field(default_factory=SwitchSettings)
     trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="city", host="127.0.0.2", port=5060),)
     seats: SeatSettings = msgspec.field(default_factory=SeatSettings)
+    supervisors: SupervisorSettings = msgspec.field(default_factory=SupervisorSettings)
     queue: QueueSettings = msgspec.field(default_factory=QueueSettings)
     cti: CtiSettings = msgspec.field(default_factory=CtiSettings)
     ivr: IvrSettings = msgspec.field(default_factory=IvrSettings)
@@ -119,6 +129,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def seat_ids(self) -> tuple[str, ...]:
         """The seats' numbers as text, in order: ("8001", …)."""
         return tuple(str(n) for n in range(self.seats.first, self.seats.first + self.seats.count))
+
+    @property
+    def supervisor_ids(self) -> tuple[str, ...]:
+        """The supervisors' phones' numbers as text, in order: ("8901", …)."""
+        first = self.supervisors.first
+        return tuple(str(n) for n in range(first, first + self.supervisors.count))
+
+    @property
+    def phone_ids(self) -> tuple[str, ...]:
+        """Every phone that registers with the hotline: the seats', then the supervisors'."""
+        return self.seat_ids + self.supervisor_ids
 
     @property
     def database(self) -> str:
@@ -225,3 +246,9 @@ def _check_seats(settings: Settings) -> None:
         raise BadSettings("seats: count is 1 to 2000, first 100 to 99999")
     if settings.queue.number in settings.seat_ids:
         raise BadSettings(f"queue.number {settings.queue.number} is a seat's number too")
+    supervisors = settings.supervisors
+    if not 0 <= supervisors.count <= 200 or not 100 <= supervisors.first <= 99999:
+        raise BadSettings("supervisors: count is 0 to 200, first 100 to 99999")
+    for taken in (*settings.seat_ids, settings.queue.number):
+        if taken in settings.supervisor_ids:
+            raise BadSettings(f"supervisors: {taken} is a seat's or the queue's number too")
