@@ -12,12 +12,14 @@ from ctiserver.ami.errors import BadValue
 from ctiserver.model.effects import (
     AddMember,
     CallSeat,
+    CallSupervisor,
     CallThirdParty,
     HangUpChannel,
     MoveToRoom,
     MuteSeat,
     PauseMember,
     PauseRecorder,
+    RaiseCaller,
     RemoveMember,
     SendKey,
     SendTo,
@@ -77,6 +79,16 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
             return _call(effect, far_end, ring_s, own_number)
         case CallSeat():
             return _call(effect, _phone(effect.seat), ring_s, own_number)
+        case CallSupervisor():
+            return _supervise(effect, ring_s)
+        case RaiseCaller(_, queue, channel, priority):
+            return [
+                ("Action", "QueueChangePriorityCaller"),
+                ("Queue", _ok(_QUEUE, queue)),
+                ("Caller", _ok(_CHANNEL, channel)),
+                ("Priority", str(priority)),
+                ("Immediate", "yes"),
+            ]
         case SendKey(_, channel, digit):
             return [
                 ("Action", "PlayDTMF"),
@@ -165,6 +177,21 @@ def _call(effect: CallThirdParty | CallSeat, far_end: str, ring_s: int, own_numb
         ("Async", "true"),
     ]
     return headers + ([("CallerID", _ok(_NUMBER, shown))] if shown else [])
+
+
+def _supervise(effect: CallSupervisor, ring_s: int) -> Headers:
+    return [
+        ("Action", "Originate"),
+        ("Channel", _phone(effect.phone)),
+        ("ChannelId", _ok(_UID, effect.uid)),
+        ("Context", _ok(_CONTEXT, effect.context)),
+        ("Exten", _ok(_ROOM, effect.exten)),
+        ("Priority", "1"),
+        ("Timeout", str(ring_s * 1000)),
+        ("Async", "true"),
+        ("CallerID", _ok(_NUMBER, effect.caller_id)),
+        ("Variable", f"HOTLINE_SPY={_ok(_CHANNEL, effect.spied_channel)}"),
+    ]
 
 
 def _ok(pattern: re.Pattern[str], text: str) -> str:

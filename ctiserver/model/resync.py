@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from ctiserver.api.history import CallEnded, History
 from ctiserver.api.states import AttemptState, Outcome, Role, SeatState
-from ctiserver.model import attempts, calls, seats
+from ctiserver.model import attempts, calls, seats, spying
 from ctiserver.model.events import Channel, SwitchSnapshot
 from ctiserver.model.memory import Memory, fold
-from ctiserver.model.state import Call, Line, SeatPlace, State, called_for, seat_call_uid
+from ctiserver.model.state import Call, Line, SeatPlace, State, called_for, seat_call_uid, supervision_of
 
 
 def resync(state: State, snapshot: SwitchSnapshot) -> None:
@@ -27,6 +27,7 @@ def resync(state: State, snapshot: SwitchSnapshot) -> None:
     place(state, snapshot)
     lost_dialling(state)
     lost_third_parties(state)
+    spying.lose(state)
     queue(state, snapshot)
     phones = set(snapshot.phones_up)
     for seat in state.seats.values():
@@ -39,7 +40,8 @@ def resync(state: State, snapshot: SwitchSnapshot) -> None:
 
 
 def _citizens_first(channel: Channel) -> tuple[bool, bool]:
-    return (called_for(channel.uid) is not None, channel.uid != channel.linkedid)
+    is_called = called_for(channel.uid) is not None or supervision_of(channel.uid) is not None
+    return (is_called, channel.uid != channel.linkedid)
 
 
 def forget_gone(state: State, present: dict[str, Channel], booted_us: int) -> None:

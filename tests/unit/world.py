@@ -18,11 +18,13 @@ from ctiserver.api.pushes import Seen
 from ctiserver.model.effects import (
     AddMember,
     CallSeat,
+    CallSupervisor,
     CallThirdParty,
     Effect,
     HangUpChannel,
     MoveToRoom,
     PauseMember,
+    RaiseCaller,
     Record,
     RemoveMember,
     SendTo,
@@ -72,6 +74,7 @@ RULES = Rules(
     directory={"05386991001": "市住建局", "05386991002": "市城管局"},
     names={"1001": "甲", "1002": "乙", "1003": "丙"},
     outbound=("1ZXXXXXXXXX",),
+    supervisors=("8901", "8902"),
 )
 
 
@@ -86,6 +89,10 @@ class Leg:
     room: str = ""
     wanted: str = ""
     """the room that somebody whom we called will enter"""
+    spied: str = ""
+    """Of a supervisor: the channel whose sound they may hear."""
+    goes_to: tuple[str, str] = ("", "")
+    """Of a supervisor who is called: context and extension."""
 
 
 @dataclass
@@ -132,6 +139,13 @@ class World:
 
     def ask(self, seat: str, agent: str, command: object) -> object:
         actor = Actor(person=agent, name=self.rules.names.get(agent, ""), role="agent", seat=seat)
+        answer, effects = self.floor.command(actor, command, self.now())  # type: ignore[arg-type]
+        self.take(effects)
+        self.settle()
+        return answer
+
+    def oversee(self, command: object, phone: str = "8901", role: str = "supervisor") -> object:
+        actor = Actor(person="9001", name="李班长", role=role, seat=phone)
         answer, effects = self.floor.command(actor, command, self.now())  # type: ignore[arg-type]
         self.take(effects)
         self.settle()
@@ -196,6 +210,17 @@ class World:
                 )
                 self.legs[uid] = Leg(channel, seat=seat, citizen=citizen, wanted=room)
                 return [ChannelCreated(channel), ChannelChanged(self.change(uid, is_ringing=True))]
+            case CallSupervisor(_, uid, phone, context, exten, spied):
+                name = f"PJSIP/{phone}-{self.fresh():08x}"
+                channel = Channel(uid, name, uid, False, False, "", "", "from-seat", "")
+                self.legs[uid] = Leg(channel, spied=spied, goes_to=(context, exten))
+                return [ChannelCreated(channel), ChannelChanged(self.change(uid, is_ringing=True))]
+            case RaiseCaller(_, _, channel, _):
+                leg = self.named(channel)
+                if leg is not None and leg.channel.uid in self.waiting:
+                    self.waiting.remove(leg.channel.uid)
+                    self.waiting.insert(0, leg.channel.uid)
+                return []
             case SendTo(_, channel, context, exten):
                 leg = self.named(channel)
                 return self.send(leg, context, exten) if leg is not None else []
@@ -235,7 +260,7 @@ class World:
         return [
             uid
             for uid, leg in self.legs.items()
-            if leg.channel.linkedid == uid and not uid.startswith(("tp-", "st-"))
+            if leg.channel.linkedid == uid and not uid.startswith(("tp-", "st-", "sp-"))
         ]
 
     def dialled_by(self) -> dict[str, str]:
@@ -246,6 +271,9 @@ class World:
 
     def thirds(self) -> list[str]:
         return [uid for uid in self.legs if uid.startswith("tp-")]
+
+    def supervisors(self) -> list[str]:
+        return [uid for uid in self.legs if uid.startswith("sp-")]
 
     def called(self) -> list[str]:
         """Whoever we called and has not answered: third parties, seats, citizens."""
@@ -314,6 +342,9 @@ class World:
         if uid in self.waiting:
             self.waiting.remove(uid)
             events.append(CallerLeftQueue(leg.channel, QUEUE))
+            for other_uid, other in list(self.legs.items()):
+                if other.citizen == uid and not other.wanted and not other.bridge:
+                    events += self.hang_up(other_uid)
         for other_uid, other in list(self.legs.items()):
             if (
                 alone
@@ -326,10 +357,18 @@ class World:
         if context.startswith("room-"):
             leg.room = exten
             return [*events, RoomJoined(leg.channel, exten)]
-        if context.startswith("held"):
+        if context.startswith("spy-") and self.named(leg.spied) is None:
+            return [*events, *self.hang_up(uid)]
+        if context.startswith(("held", "spy-")):
             return [*events, ChannelChanged(leg.channel)]
         self.waiting.append(uid)
         return [*events, CallerQueued(leg.channel, QUEUE)]
+
+    def supervisor_answers(self, uid: str) -> None:
+        leg = self.legs[uid]
+        self.feed(ChannelChanged(self.change(uid, is_up=True)))
+        if uid in self.legs:
+            self.feed(*self.send(leg, *leg.goes_to))
 
     def third_rings(self, uid: str) -> None:
         self.feed(ChannelChanged(self.change(uid, is_ringing=True)))
@@ -355,7 +394,13 @@ class World:
         events.append(ChannelHungUp(leg.channel, cause))
         for other_uid, other in list(self.legs.items()):
             rung_by_queue = other.citizen == uid and not other.wanted
-            ends = rung_by_queue or (leg.bridge and other.bridge == leg.bridge) or (other.room == uid)
+            is_spying = other.spied == leg.channel.name and other.channel.context.startswith("spy-")
+            ends = (
+                rung_by_queue
+                or is_spying
+                or (leg.bridge and other.bridge == leg.bridge)
+                or (other.room == uid)
+            )
             if ends:
                 events += self.hang_up(other_uid)
         return events
