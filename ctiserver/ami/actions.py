@@ -44,6 +44,7 @@ _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,99}")
 _CHANNEL = re.compile(r"[A-Za-z][0-9A-Za-z_.+-]{0,20}/[0-9A-Za-z_.@+:-]{1,120}")
 _CONTEXT = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _EXTEN = re.compile(r"[0-9A-Za-z.*#+]{1,64}")
+_PRIORITY = re.compile(r"[0-9]{1,3}")
 _AGENT = re.compile(r"[0-9A-Za-z._-]{1,32}")
 _TRUNK = re.compile(r"[a-z][a-z0-9_]{0,30}")
 # app_queue writes a reason into its database between ; and | and into its log between | and |.
@@ -86,7 +87,7 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
                 ("Action", "QueueChangePriorityCaller"),
                 ("Queue", _ok(_QUEUE, queue)),
                 ("Caller", _ok(_CHANNEL, channel)),
-                ("Priority", str(priority)),
+                ("Priority", _ok(_PRIORITY, str(priority))),
                 ("Immediate", "yes"),
             ]
         case SendKey(_, channel, digit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from ctiserver.api.commands import (
@@ -265,6 +266,15 @@ def test_a_completed_consultation_leaves_a_barging_supervisor_with_the_two() -> 
     world.supervisor_answers(f"sp-{citizen}-1")
     world.ask(SEAT, "1001", Complete())
     assert [world.legs[uid].room for uid in (citizen, third, f"sp-{citizen}-1")] == [citizen] * 3
+
+
+@pytest.mark.parametrize("tells", [False, True])
+def test_whether_agents_see_a_listener_is_the_sites_choice(tells: bool) -> None:
+    world, citizen, _ = talking()
+    world.floor.change_rules(msgspec.structs.replace(RULES, tells_agent=tells))
+    world.oversee(LISTEN)
+    (part,) = [p for p in world.seen.conversations[f"n1-{citizen}"].participants if p.phone]
+    assert part.is_hidden is not tells
 
 
 def test_only_supervisors_and_administrators_may() -> None:
