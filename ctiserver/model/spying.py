@@ -64,7 +64,12 @@ def oversight_of(leg: Leg) -> Oversight | None:
 def note(state: State, leg: Leg) -> None:
     """Keep what the leg does now, and since when, if that is new."""
     call, watch, now = state.calls.get(leg.call), leg.watch, oversight_of(leg)
-    if call is None or watch is None or now is None or now is watch.noted:
+    if call is None or watch is None or watch.is_over:
+        return
+    if leg.is_up and not watch.person:  # rung before a restart of ours: nobody knows any more for whom
+        let_go(state, call, watch)
+        return
+    if now is None or now is watch.noted:
         return
     close(state, call, watch)
     watch.noted, watch.what, watch.since_us = now, now, state.now.utc_us

@@ -470,6 +470,17 @@ def test_a_restarted_server_knows_who_listens_and_tells_when_they_stop() -> None
     assert done(world) == [(Oversight.LISTEN, False), (Oversight.LISTEN, True)]
 
 
+def test_a_phone_that_rings_across_a_restart_hears_nothing_for_nobody_knows_who_asked() -> None:
+    world, citizen, _ = talking()
+    world.oversee(LISTEN)
+    world.floor = Floor(RULES, remember(world.history, -1_600_000_000_000_000))
+    world.seen.apply(world.floor.snapshot())
+    world.feed(Resynced(world.snapshot()))
+    world.supervisor_answers(f"sp-{citizen}-1")
+    assert f"sp-{citizen}-1" not in world.legs
+    assert only(world, Supervised) == []
+
+
 def test_a_listener_who_left_unseen_has_an_end_in_the_record() -> None:
     world, citizen, _, supervisor = watching()
     world.hang_up(supervisor)
