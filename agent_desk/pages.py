@@ -10,7 +10,7 @@ import msgspec
 
 from agent_desk.sessions import Session
 from ctiserver.api.commands import REFUSAL_ZH
-from ctiserver.api.states import ATTEMPT_STATE_ZH, SEAT_STATE_ZH, LegState, Outcome
+from ctiserver.api.states import ATTEMPT_STATE_ZH, OVERSIGHT_ZH, SEAT_STATE_ZH, LegState, Outcome
 from hotline.settings import Settings
 
 HERE = Path(__file__).parent
@@ -78,6 +78,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
                 "outcome": OUTCOME_ZH,
                 "case": CASE_STATE_ZH,
                 "refusal": REFUSAL_ZH,
+                "oversight": OVERSIGHT_ZH,
             },
         }
     ).decode()

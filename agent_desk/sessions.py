@@ -25,7 +25,7 @@ _FORM = re.compile(r"([A-Za-z0-9_-]{43})\.([0-9a-f]{64})")
 
 
 class Session(msgspec.Struct, kw_only=True):
-    """One log-in of one person. `seat` is the seat that the person has chosen, "" before that."""
+    """One log-in of one person. `seat` is the seat (a supervisor's: the phone) that they chose, "" before."""
 
     person: Person
     expires_us: int

@@ -65,6 +65,7 @@ class Views:
             web.post("/seats", self.choose_seat),
             web.get("/agent", self.agent_page),
             web.get("/wall", self.wall_page),
+            web.post("/phone", self.choose_phone),
             web.post("/api/token", self.push_token),
             web.get("/api/directory", self.directory),
             web.get("/api/missed", self.missed),
@@ -142,6 +143,15 @@ class Views:
     async def wall_page(self, request: web.Request) -> web.Response:
         """The seat wall (座席墙)."""
         return self._live_page(request, "wall.html", _session(request, *_OVERSEERS))
+
+    async def choose_phone(self, request: web.Request) -> web.Response:
+        """Which phone a supervisor listens with, "" for none; bound into their next push token."""
+        session = _session(request, Role.SUPERVISOR, Role.ADMIN)
+        phone = (await request.post()).get("phone")
+        if phone not in ("", *self._settings.supervisor_ids) or not isinstance(phone, str):
+            raise web.HTTPBadRequest
+        session.seat = phone
+        raise web.HTTPSeeOther("/wall")
 
     async def push_token(self, request: web.Request) -> web.Response:
         """A token for one connection to the push server, with the server's time, which the page shows."""

@@ -141,7 +141,7 @@ def render(settings: Settings, secrets: Secrets, paths: NodePaths) -> dict[str, 
         "ivr": settings.ivr,
         "ami_host": ami_host(settings),
         "secrets": secrets,
-        "seats": [(seat, seat_password(secrets, seat)) for seat in settings.seat_ids],
+        "phones": [(phone, seat_password(secrets, phone)) for phone in settings.phone_ids],
         # Asterisk takes ports in pairs, the even one for RTP, and warns when the first is odd.
         "rtp_first": settings.switch.rtp_first + settings.switch.rtp_first % 2,
         "events": EVENTS,
@@ -179,7 +179,7 @@ def render_templates(
 
 
 def seat_password(secrets: Secrets, seat: str) -> str:
-    """The SIP password of a seat's phone: derived, so that it is stored nowhere."""
+    """The SIP password of a seat's or supervisor's phone: derived, so that it is stored nowhere."""
     return hmac.new(secrets.seat_key.encode(), seat.encode(), hashlib.sha256).hexdigest()[:32]
 
 

@@ -242,7 +242,7 @@ def person_skills(
 
 @app.command()
 def phone(seat: str, settings: SettingsFile = None) -> None:
-    """What to enter into a seat's SIP phone; its password goes to a file that you alone may read."""
+    """What to enter into a SIP phone of ours; its password goes to a file that you alone may read."""
     site = settings_from(settings)[0]
     path = people_of.write_account(site, seat)
     say(f"user       {seat}")

@@ -16,7 +16,7 @@ from hotline.settings import Settings
 
 
 class NoSuchSeat(HotlineError):
-    """A seat that the settings do not have."""
+    """A phone that the settings do not have."""
 
 
 async def add(settings: Settings, new: NewPerson, password: str) -> Person:
@@ -60,10 +60,13 @@ async def give_skills(settings: Settings, number: str, penalties: dict[str, int]
 
 
 def write_account(settings: Settings, seat: str) -> Path:
-    """Write the SIP account of a seat's phone, password and all, to a file that its owner alone may read."""
-    if seat not in settings.seat_ids:
+    """Write a phone's SIP account, password and all, to a file that its owner alone may read."""
+    if seat not in settings.phone_ids:
         first, last = settings.seat_ids[0], settings.seat_ids[-1]
-        raise NoSuchSeat(f"there is no seat {seat!r}; the seats are {first} to {last}")
+        supervisors = " ".join(settings.supervisor_ids) or "none"
+        raise NoSuchSeat(
+            f"there is no phone {seat!r}; the seats are {first} to {last}, supervisors {supervisors}"
+        )
     password = seat_password(load_or_create(settings.state), seat)
     switch = settings.switch
     lines = {

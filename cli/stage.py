@@ -74,11 +74,11 @@ class Stage:
         """Where screens connect."""
         return f"ws://{self.settings.cti.host}:{self.settings.cti.push_port}/v1"
 
-    async def token_for(self, agent: str, seat: str) -> str:
-        """A fresh push token for an invented agent at a seat."""
+    async def token_for(self, person: str, seat: str, role: Role = Role.AGENT) -> str:
+        """A fresh push token for an invented agent at a seat, or a supervisor with a phone."""
         expires_us = clock.now().utc_us + _TOKEN_S * 1_000_000
         key = self.hotline.secrets.push_key
-        return mint(key, agent, Role.AGENT, seat, expires_us, secrets.token_hex(12))
+        return mint(key, person, role, seat or None, expires_us, secrets.token_hex(12))
 
 
 @asynccontextmanager

@@ -103,6 +103,8 @@ def rules_of(
         service_level_ms=settings.queue.service_level_s * 1000,
         emergency_routes=settings.emergency_trunks,
         outbound=settings.outbound_allowed,
+        supervisors=settings.supervisor_ids,
+        tells_agent=settings.supervisors.tell_agent,
         directory={number: unit.name for unit in units for number in unit.numbers},
         others={
             number: (*unit.numbers[place + 1 :], *unit.numbers[:place])

@@ -56,6 +56,15 @@ class SeatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     count: int = 57
 
 
+class SupervisorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The supervisors' phones (班长话机): `count` of them, numbered upward from `first`; 0 is none."""
+
+    first: int = 8901
+    count: int = 4
+    tell_agent: bool = False
+    """Whether an agent is shown that a supervisor listens. That it happened is recorded either way."""
+
+
 class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The queue (排队) behind one dialled number. Times in seconds."""
 
@@ -189,6 +198,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     switch: SwitchSettings = msgspec.field(default_factory=SwitchSettings)
     trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="city", host="127.0.0.2", port=5060),)
     seats: SeatSettings = msgspec.field(default_factory=SeatSettings)
+    supervisors: SupervisorSettings = msgspec.field(default_factory=SupervisorSettings)
     queue: QueueSettings = msgspec.field(default_factory=QueueSettings)
     skills: tuple[SkillSettings, ...] = ()
     lines: tuple[LineSettings, ...] = ()
@@ -225,6 +235,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             days=self.queue.days,
         )
         return (general, *self.skills)
+
+    @property
+    def supervisor_ids(self) -> tuple[str, ...]:
+        """The supervisors' phones' numbers as text, in order: ("8901", …)."""
+        first = self.supervisors.first
+        return tuple(str(n) for n in range(first, first + self.supervisors.count))
+
+    @property
+    def phone_ids(self) -> tuple[str, ...]:
+        """Every phone that registers with the hotline: the seats', then the supervisors'."""
+        return self.seat_ids + self.supervisor_ids
 
     @property
     def database(self) -> str:
@@ -348,6 +369,12 @@ def _check_seats(settings: Settings) -> None:
         raise BadSettings("seats: count is 1 to 2000, first 100 to 99999")
     if settings.queue.number in settings.seat_ids:
         raise BadSettings(f"queue.number {settings.queue.number} is a seat's number too")
+    supervisors = settings.supervisors
+    if not 0 <= supervisors.count <= 200 or not 100 <= supervisors.first <= 99999:
+        raise BadSettings("supervisors: count is 0 to 200, first 100 to 99999")
+    for taken in (*settings.seat_ids, *(queue.number for queue in settings.queues)):
+        if taken in settings.supervisor_ids:
+            raise BadSettings(f"supervisors: {taken} is a seat's or a queue's number too")
 
 
 def _check_webhooks(hooks: tuple[WebhookSettings, ...]) -> None:

@@ -119,7 +119,7 @@ class City:
 
     async def wait_registered(self, seats: tuple[str, ...] | None = None, within_s: float = 10.0) -> None:
         """Return when the phones of these seats (None: all) are registered; TimeoutError names the others."""
-        wanted = set(self._hotline.seat_ids if seats is None else seats)
+        wanted = set(self._hotline.phone_ids if seats is None else seats)
         deadline = time.monotonic() + within_s
         while missing := wanted - await self._registered_seats():
             if time.monotonic() > deadline:
@@ -239,8 +239,8 @@ class City:
         return {item["ObjectName"] for item in listed if item.get("Status") == "Registered"}
 
     def _registration(self, seat: str | None) -> str:
-        if seat is not None and seat not in self._hotline.seat_ids:
-            raise ValueError(f"{seat!r} is no seat")
+        if seat is not None and seat not in self._hotline.phone_ids:
+            raise ValueError(f"{seat!r} is no phone of ours")
         return seat or "*all"
 
     def _on_lost(self) -> None:
@@ -264,8 +264,10 @@ class City:
 
     def _called(self, leg_id: str, number: str) -> Leg:
         """The leg of somebody whom the hotline calls."""
-        seats = self._hotline.seat_ids
+        seats, supervisors = self._hotline.seat_ids, self._hotline.supervisor_ids
         path = heard_dir(self.node.paths) / f"{leg_id}.wav"
         if number in seats:
             return Leg(leg_id, Kind.SEAT, number, tones.seat_hz(seats.index(number)), path)
+        if number in supervisors:
+            return Leg(leg_id, Kind.SUPERVISOR, number, tones.supervisor_hz(supervisors.index(number)), path)
         return Leg(leg_id, Kind.OUTSIDE, number, tones.outside_hz(number), path)

@@ -23,6 +23,7 @@ class Kind(enum.Enum):
 
     CITIZEN = "citizen"
     SEAT = "seat"
+    SUPERVISOR = "supervisor"
     OUTSIDE = "outside"
     """A department, or 110, 119, 120, 122."""
 

@@ -40,6 +40,11 @@ def seat_hz(index: int) -> int:
     return 1000 + 10 * (index % 57)
 
 
+def supervisor_hz(index: int) -> int:
+    """The tone of the supervisor's phone with this index, 0 for the first: 2400 to 2790 Hz."""
+    return 2400 + 10 * (index % 40)
+
+
 def outside_hz(number: str) -> int:
     """The tone of a number outside: one each for 110, 119, 120, 122; a department's is 1700 to 1900 Hz."""
     digits = re.sub("[^0-9]", "", number)

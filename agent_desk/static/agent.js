@@ -2,12 +2,12 @@
 
 import { paintCall } from "./call.js";
 import { Directory } from "./directory.js";
-import { byId, paintState, setText, stateBadge } from "./dom.js";
+import { byId, el, paintState, setText, stateBadge } from "./dom.js";
 import { onKeys } from "./keys.js";
 import { Missed } from "./missed.js";
 import { PushLink } from "./push.js";
 import { paintQueue, together } from "./queue.js";
-import { since } from "./time.js";
+import { dayAndMinute, since } from "./time.js";
 
 const TOAST_MS = 6000;
 // Times run on without a push.
@@ -120,11 +120,26 @@ function onPush(push) {
     if (!isMine(mySeat())) ask("seat.sign_in");
   }
   if (push.type === "notice" && push.seat === config.seat) toast(push.message);
+  if (push.type === "message") showMessage(push);
   if (push.type === "pop" && push.seat === config.seat) {
     const { masked, place } = push.context;
     setText(byId("say"), `来电，${masked}${place ? `，${place}` : ""}`);
   }
   paint();
+}
+
+// What supervisors wrote since the page was opened, newest first.
+function showMessage({ by, text, at_us: atUs }) {
+  const messages = byId("messages");
+  messages.prepend(el("p", {}, el("span", { class: "small muted" }, `${dayAndMinute(atUs)} ${by}`), el("br"), text));
+  byId("messages-open").hidden = false;
+  setText(byId("message-count"), String(messages.childElementCount));
+  toast(`${by}：${text}`);
+}
+
+function openMessages(isOpen) {
+  byId("messages").hidden = !isOpen;
+  byId("messages-open").setAttribute("aria-expanded", String(isOpen));
 }
 
 function openReasons(isOpen) {
@@ -148,6 +163,7 @@ const link = new PushLink(config, { onPush, onLink: () => paint() });
 
 byId("do-sign-in").addEventListener("click", () => ask("seat.sign_in"));
 byId("do-not-ready").addEventListener("click", () => openReasons(byId("reasons").hidden));
+byId("messages-open").addEventListener("click", () => openMessages(byId("messages").hidden));
 byId("do-three-way").addEventListener("click", () => directory.focus());
 for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower"]) {
   byId(id).addEventListener("click", () => ask(byId(id).dataset.op));
@@ -164,7 +180,9 @@ for (const button of document.querySelectorAll("[data-number]")) {
   button.addEventListener("click", () => ask("emergency.call", { number: button.dataset.number }));
 }
 document.addEventListener("click", (event) => {
-  if (!event.target.closest(".menu")) openReasons(false);
+  if (event.target.closest(".menu")) return;
+  openReasons(false);
+  openMessages(false);
 });
 byId("logout").addEventListener("submit", async (event) => {
   // A seat that stays signed in without its agent would ring for nobody.
@@ -189,7 +207,7 @@ onKeys({
   "Shift+F6": () => press(byId("do-unmute").hidden ? "do-mute" : "do-unmute"),
   "Shift+F7": () => press(byId("do-resume").hidden ? "do-pause" : "do-resume"),
   reason: (n) => !byId("reasons").hidden && config.reasons[n - 1] && (chooseReason(config.reasons[n - 1]), true),
-  escape: () => openReasons(false),
+  escape: () => (openReasons(false), openMessages(false)),
 });
 
 setInterval(paint, PAINT_MS);

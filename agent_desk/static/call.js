@@ -67,6 +67,7 @@ function paintParties(call, page) {
 function partyName(party, call, config) {
   if (party.role === "citizen") return `市民 ${call.context?.masked ?? ""}`;
   if (party.role === "seat") return party.label === config.seat ? "我" : `${party.label} 座席`;
+  if (party.role === "supervisor") return `班长 ${party.label}`;
   return party.label || "第三方";
 }
 

@@ -3,6 +3,7 @@
 import { byId, el, keyed, paintState, setText, stateBadge } from "./dom.js";
 import { PushLink } from "./push.js";
 import { paintQueue, rates, together } from "./queue.js";
+import { Panel } from "./supervise.js";
 import { dateTime, nowUs, since } from "./time.js";
 
 const LONG_CALL_US = 10 * 60 * 1e6;
@@ -28,6 +29,7 @@ function alarmOf(seat) {
   if (TALKING.has(seat.state) && talkSince(seat, conversation) + LONG_CALL_US < nowUs()) {
     return { level: "is-alarm", word: "超长通话" };
   }
+  if (seat.hand_us) return { level: "is-warned", word: `举手 ${since(seat.hand_us)}` };
   if (seat.state === "phone_down") return { level: "is-warned", word: "话机离线" };
   return null;
 }
@@ -51,8 +53,22 @@ function makeTile(seat) {
     el("span", { class: "note small muted" }),
     el("span", { class: "flag" }),
   );
+  if (panel) opens(node, () => panel.open({ seat: seat.id }));
   tiles.set(seat.id, node);
   return node;
+}
+
+// By mouse and by keyboard.
+function opens(node, open) {
+  node.classList.add("is-open");
+  node.setAttribute("role", "button");
+  node.tabIndex = 0;
+  node.addEventListener("click", open);
+  node.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target !== node) return;
+    event.preventDefault();  // else the same key presses the button that gets the focus
+    open();
+  });
 }
 
 function paintTile(seat) {
@@ -60,7 +76,7 @@ function paintTile(seat) {
   const [top, badge, note, flag] = node.children;
   const alarm = alarmOf(seat);
   const isOff = seat.state === "signed_out";
-  const name = `tile ${alarm?.level ?? ""} ${isOff ? "is-off" : ""}`;
+  const name = `tile ${alarm?.level ?? ""} ${isOff ? "is-off" : ""} ${panel ? "is-open" : ""}`;
   if (node.className !== name) node.className = name;
   setText(top.lastChild, isOff ? "—" : seat.agent_name || seat.agent || "");
   setText(note, noteOf(seat));
@@ -107,17 +123,22 @@ function paintFigures() {
 
 function paintAside() {
   if (!seesCalls) return;
+  panel.paint();
   const alarms = seats().map((seat) => ({ seat, alarm: alarmOf(seat) })).filter(({ alarm }) => alarm);
   alarms.sort((a, b) => a.alarm.level.localeCompare(b.alarm.level));
-  keyed(byId("alarms"), alarms, ({ seat }) => seat.id, makeLine, (node, { seat, alarm }) => {
-    node.className = `line ${alarm.level}`;
+  keyed(byId("alarms"), alarms, ({ seat }) => seat.id, makeAlarm, (node, { seat, alarm }) => {
+    node.className = `line is-open ${alarm.level}`;
     paintLine(node, `${seat.id} ${seat.agent_name ?? ""}`, alarm.word);
   });
   byId("no-alarms").hidden = alarms.length > 0;
   setText(byId("alarm-count"), alarms.length ? String(alarms.length) : "");
   const waiting = [...link.seen.conversations.values()].filter((c) => c.phase === "queued");
   waiting.sort((a, b) => a.queued_us - b.queued_us);
-  keyed(byId("waiting"), waiting.slice(0, MOST_WAITING), (c) => c.id, makeLine, (node, c) => {
+  keyed(byId("waiting"), waiting.slice(0, MOST_WAITING), (c) => c.id, makeWaiting, (node, c) => {
+    const can = c.supervise ?? [];
+    node.children[2].disabled = !link.isUp || !can.includes("supervise.pick");
+    node.children[3].disabled = !link.isUp || !can.includes("supervise.raise");
+    setText(node.children[3], c.is_raised ? "已提前" : "提前");
     paintLine(node, link.seen.contexts.get(c.id)?.masked ?? "市民", since(c.queued_us));
   });
   byId("no-waiting").hidden = waiting.length > 0;
@@ -125,9 +146,24 @@ function paintAside() {
 
 const makeLine = () => el("div", { class: "line" }, el("span", { class: "n" }), el("b"));
 
+function makeAlarm({ seat }) {
+  const node = makeLine();
+  opens(node, () => panel.open({ seat: seat.id }));
+  return node;
+}
+
+function makeWaiting(call) {
+  const node = makeLine();
+  node.append(
+    el("button", { class: "btn small", onclick: () => panel.open({ call: call.id }) }, "指派"),
+    el("button", { class: "btn small", onclick: () => panel.ask("raise", { conversation: call.id }) }, "提前"),
+  );
+  return node;
+}
+
 function paintLine(node, name, value) {
-  setText(node.firstChild, name);
-  setText(node.lastChild, value);
+  setText(node.children[0], name);
+  setText(node.children[1], value);
 }
 
 function touch(push) {
@@ -168,10 +204,12 @@ function tick() {
 const link = new PushLink(config, {
   onPush: (push) => {
     touch(push);
+    if (panel && push.type === "notice" && push.seat === config.seat) panel.toast(push.message);
     if (push.type === "snapshot" || push.type === "link") paintBanner();
   },
   onLink: paintBanner,
 });
+const panel = seesCalls ? new Panel(config, link) : null;
 
 for (const [state, word] of Object.entries(config.words.seat)) {
   const badge = stateBadge();

@@ -12,6 +12,7 @@ from ctiserver.ami.errors import BadValue
 from ctiserver.model.effects import (
     AddMember,
     CallSeat,
+    CallSupervisor,
     CallThirdParty,
     ChangePenalty,
     HangUpChannel,
@@ -46,6 +47,7 @@ _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,99}")
 _CHANNEL = re.compile(r"[A-Za-z][0-9A-Za-z_.+-]{0,20}/[0-9A-Za-z_.@+:-]{1,120}")
 _CONTEXT = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _EXTEN = re.compile(r"[0-9A-Za-z.*#+]{1,64}")
+_PRIORITY = re.compile(r"[0-9]{1,3}")
 _AGENT = re.compile(r"[0-9A-Za-z._-]{1,32}")
 _TRUNK = re.compile(r"[a-z][a-z0-9_]{0,30}")
 # app_queue writes a reason into its database between ; and | and into its log between | and |.
@@ -96,6 +98,8 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
             return _call(effect, far_end, ring_s, own_number)
         case CallSeat():
             return _call(effect, _phone(effect.seat), ring_s, own_number)
+        case CallSupervisor():
+            return _supervise(effect, ring_s)
         case SendKey(_, channel, digit):
             return [
                 ("Action", "PlayDTMF"),
@@ -185,6 +189,21 @@ def _call(effect: CallThirdParty | CallSeat, far_end: str, ring_s: int, own_numb
         ("Async", "true"),
     ]
     return headers + ([("CallerID", _ok(_NUMBER, shown))] if shown else [])
+
+
+def _supervise(effect: CallSupervisor, ring_s: int) -> Headers:
+    return [
+        ("Action", "Originate"),
+        ("Channel", _phone(effect.phone)),
+        ("ChannelId", _ok(_UID, effect.uid)),
+        ("Context", _ok(_CONTEXT, effect.context)),
+        ("Exten", _ok(_ROOM, effect.exten)),
+        ("Priority", "1"),
+        ("Timeout", str(ring_s * 1000)),
+        ("Async", "true"),
+        ("CallerID", _ok(_NUMBER, effect.caller_id)),
+        ("Variable", f"HOTLINE_SPY={_ok(_CHANNEL, effect.spied_channel)}"),
+    ]
 
 
 def _ok(pattern: re.Pattern[str], text: str) -> str:

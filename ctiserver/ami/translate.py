@@ -254,6 +254,7 @@ _EVENTS: dict[bytes, Callable[[str], Event | None]] = {
     b"Newstate": lambda text: ChannelChanged(_channel(text)),
     b"MusicOnHoldStart": lambda text: ChannelChanged(_channel(text)),
     b"DialBegin": lambda text: ChannelChanged(_channel(text, "Dest")),
+    b"ChanSpyStart": lambda text: ChannelChanged(_channel(text, "Spyer")),
     b"Hangup": _hangup,
     b"Hold": lambda text: PhoneHeld(_channel(text), True),
     b"Unhold": lambda text: PhoneHeld(_channel(text), False),

@@ -171,6 +171,101 @@ class Withdraw(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cal
     n: int
 
 
+class _Supervising(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A supervisor's command; `why` is kept with the record."""
+
+    why: str = ""
+
+
+class SuperviseListen(_Supervising, frozen=True, kw_only=True, tag="supervise.listen", tag_field="op"):
+    """监听: the actor's phone rings, and hears the seat and whomever the seat hears. Nobody hears the actor.
+
+    While one of the three runs, another switches to it."""
+
+    seat: str
+
+
+class SuperviseWhisper(_Supervising, frozen=True, kw_only=True, tag="supervise.whisper", tag_field="op"):
+    """密语: as `SuperviseListen`, and the seat hears the actor."""
+
+    seat: str
+
+
+class SuperviseBarge(_Supervising, frozen=True, kw_only=True, tag="supervise.barge", tag_field="op"):
+    """插入: everybody in the seat's call hears everybody."""
+
+    seat: str
+
+
+class SuperviseStop(_Supervising, frozen=True, kw_only=True, tag="supervise.stop", tag_field="op"):
+    """停止: the actor's phone leaves the call."""
+
+
+class SuperviseTakeOver(_Supervising, frozen=True, kw_only=True, tag="supervise.take_over", tag_field="op"):
+    """拦截: the actor's phone talks with the citizen, the seat leaves and goes to wrap-up."""
+
+    seat: str
+
+
+class SuperviseHangUp(_Supervising, frozen=True, kw_only=True, tag="supervise.hang_up", tag_field="op"):
+    """强拆: end the seat's conversation for everyone."""
+
+    seat: str
+
+
+class SuperviseReady(_Supervising, frozen=True, kw_only=True, tag="supervise.ready", tag_field="op"):
+    """强制示闲. This and the next three take effect after a call that is under way."""
+
+    seat: str
+
+
+class SuperviseNotReady(_Supervising, frozen=True, kw_only=True, tag="supervise.not_ready", tag_field="op"):
+    """强制示忙 with one of the configured reasons."""
+
+    seat: str
+    reason: str
+
+
+class SuperviseWrapUp(_Supervising, frozen=True, kw_only=True, tag="supervise.wrap_up", tag_field="op"):
+    """强制整理: the seat needs time for its notes."""
+
+    seat: str
+
+
+class SuperviseSignOut(_Supervising, frozen=True, kw_only=True, tag="supervise.sign_out", tag_field="op"):
+    """强制签出: the seat takes no more calls."""
+
+    seat: str
+
+
+class SupervisePick(_Supervising, frozen=True, kw_only=True, tag="supervise.pick", tag_field="op"):
+    """指派: the waiting caller rings that seat; if it does not answer, they are first in line again."""
+
+    conversation: str
+    seat: str
+
+
+class SuperviseRaise(_Supervising, frozen=True, kw_only=True, tag="supervise.raise", tag_field="op"):
+    """提前: the waiting caller goes to the head of the line, behind emergencies."""
+
+    conversation: str
+
+
+class SuperviseMessage(_Supervising, frozen=True, kw_only=True, tag="supervise.message", tag_field="op"):
+    """消息 for a seat's page, or for all with `seat` ""."""
+
+    text: str
+    seat: str = ""
+
+
+class SuperviseAnswerHand(
+    _Supervising, frozen=True, kw_only=True, tag="supervise.answer_hand", tag_field="op"
+):
+    """响应举手: the hand goes down, and the agent is told that it was seen."""
+
+    seat: str
+
+
 SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand
 CallCommand = (
     Keys
@@ -192,7 +287,23 @@ CallCommand = (
     | Drop
     | Withdraw
 )
-Command = SeatCommand | CallCommand | Dial
+SuperviseCommand = (
+    SuperviseListen
+    | SuperviseWhisper
+    | SuperviseBarge
+    | SuperviseStop
+    | SuperviseTakeOver
+    | SuperviseHangUp
+    | SuperviseReady
+    | SuperviseNotReady
+    | SuperviseWrapUp
+    | SuperviseSignOut
+    | SupervisePick
+    | SuperviseRaise
+    | SuperviseMessage
+    | SuperviseAnswerHand
+)
+Command = SeatCommand | CallCommand | Dial | SuperviseCommand
 
 
 class Code(StrEnum):
@@ -219,6 +330,12 @@ class Code(StrEnum):
     ALREADY_HELD = "already_held"
     NOT_HELD = "not_held"
     NOT_CONSULTING = "not_consulting"
+    NO_PHONE = "no_phone"
+    PHONE_BUSY = "phone_busy"
+    NOT_SUPERVISING = "not_supervising"
+    NOT_WAITING = "not_waiting"
+    NO_TEXT = "no_text"
+    NO_HAND = "no_hand"
     SWITCH_DOWN = "switch_down"
     SWITCH_REFUSED = "switch_refused"
     TOO_FAST = "too_fast"
@@ -246,6 +363,12 @@ REFUSAL_ZH = {
     Code.ALREADY_HELD: "市民已在保持中",
     Code.NOT_HELD: "市民没有被保持",
     Code.NOT_CONSULTING: "没有正在咨询的第三方",
+    Code.NO_PHONE: "请先选择您的班长话机",
+    Code.PHONE_BUSY: "您的话机正在振铃或正在另一通话中，请先停止",
+    Code.NOT_SUPERVISING: "您的话机没有在监听",
+    Code.NOT_WAITING: "该来电已不在排队中",
+    Code.NO_TEXT: "请填写消息内容",
+    Code.NO_HAND: "该座席没有举手",
     Code.SWITCH_DOWN: "与交换机的连接中断，请稍候；话机仍可使用",
     Code.SWITCH_REFUSED: "交换机拒绝了该操作",
     Code.TOO_FAST: "操作过于频繁",

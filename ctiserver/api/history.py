@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ctiserver.api.states import AttemptState, Outcome, SeatState
+from ctiserver.api.states import AttemptState, Outcome, Oversight, SeatState
 
 
 class CallStarted(msgspec.Struct, frozen=True, kw_only=True, tag="call_started", gc=False):
@@ -149,6 +149,26 @@ class SeatChanged(msgspec.Struct, frozen=True, kw_only=True, tag="seat_changed",
     reason: str = ""
 
 
+class Supervised(msgspec.Struct, frozen=True, kw_only=True, tag="supervised", gc=False):
+    """A supervisor did `what` to `seat` (where `agent` sat) or to a caller; "" where there is none.
+
+    What lasts (listening and its like) is told twice: when it begins, and with `until_us` when it ends. Both
+    have the same `leg` and `at_us`.
+    """
+
+    at_us: int
+    person: str
+    what: Oversight
+    conversation: str = ""
+    seat: str = ""
+    agent: str = ""
+    detail: str = ""
+    """The reason of a not-ready, the text of a message."""
+    why: str = ""
+    leg: str = ""
+    until_us: int = 0
+
+
 History = (
     CallStarted
     | CallQueued
@@ -162,4 +182,5 @@ History = (
     | SeatLeft
     | CallEnded
     | SeatChanged
+    | Supervised
 )

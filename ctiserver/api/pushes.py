@@ -81,6 +81,15 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True, tag="alarm", gc=False):
     number: str = ""
 
 
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag="message", gc=False):
+    """消息: a supervisor writes to the agent at `seat`, or to all with "". `by`: the supervisor's name."""
+
+    seat: str
+    text: str
+    by: str
+    at_us: int
+
+
 Push = (
     Snapshot
     | SeatPush
@@ -92,6 +101,7 @@ Push = (
     | LinkPush
     | Notice
     | Alarm
+    | Message
 )
 
 
@@ -126,7 +136,7 @@ class Seen(msgspec.Struct):
                 self.contexts[context.conversation] = context
             case LinkPush(linked):
                 self.linked = linked
-            case Notice() | Alarm():
+            case Notice() | Alarm() | Message():
                 pass
 
 

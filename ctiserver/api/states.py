@@ -95,6 +95,61 @@ class Role(StrEnum):
     CITIZEN = "citizen"
     SEAT = "seat"
     THIRD_PARTY = "third_party"
+    SUPERVISOR = "supervisor"
+    """班长"""
+
+
+class Oversight(StrEnum):
+    """What a supervisor (班长) does to a seat's call, a seat or a caller."""
+
+    LISTEN = "listen"
+    """监听: hears the seat and whomever it hears; nobody hears them."""
+    WHISPER = "whisper"
+    """密语: the seat hears them too, and nobody else."""
+    BARGE = "barge"
+    """插入: everybody hears everybody."""
+    TAKE_OVER = "take_over"
+    """拦截: talks with the citizen in the seat's place."""
+    HANG_UP = "hang_up"
+    """强拆"""
+    READY = "ready"
+    """强制示闲"""
+    NOT_READY = "not_ready"
+    """强制示忙"""
+    WRAP_UP = "wrap_up"
+    """强制整理"""
+    SIGN_OUT = "sign_out"
+    """强制签出"""
+    PICK = "pick"
+    """指派: a waiting caller for a seat."""
+    RAISE = "raise"
+    """提前: a waiting caller goes to the head of the line."""
+    MESSAGE = "message"
+    """消息"""
+    ANSWER_HAND = "answer_hand"
+    """响应举手"""
+
+    @property
+    def is_heard(self) -> bool:
+        """It takes a phone, and lasts."""
+        return self in (Oversight.LISTEN, Oversight.WHISPER, Oversight.BARGE, Oversight.TAKE_OVER)
+
+
+OVERSIGHT_ZH = {
+    Oversight.LISTEN: "监听",
+    Oversight.WHISPER: "密语",
+    Oversight.BARGE: "插入",
+    Oversight.TAKE_OVER: "拦截",
+    Oversight.HANG_UP: "强拆",
+    Oversight.READY: "强制示闲",
+    Oversight.NOT_READY: "强制示忙",
+    Oversight.WRAP_UP: "强制整理",
+    Oversight.SIGN_OUT: "强制签出",
+    Oversight.PICK: "指派",
+    Oversight.RAISE: "提前",
+    Oversight.MESSAGE: "消息",
+    Oversight.ANSWER_HAND: "响应举手",
+}
 
 
 class LegState(StrEnum):
@@ -150,6 +205,17 @@ NOT_REACHED_ZH = {
     AttemptState.UNREACHABLE: "市民电话无法接通",
 }
 """Why an outbound call came to nothing."""
+SUPERVISED_ZH = {
+    Oversight.TAKE_OVER: "班长已接管该通话",
+    Oversight.HANG_UP: "班长已结束该通话",
+    Oversight.READY: "班长已将您示闲",
+    Oversight.NOT_READY: "班长已将您示忙",
+    Oversight.WRAP_UP: "班长已将您转入整理",
+    Oversight.SIGN_OUT: "班长已将您签出",
+    Oversight.ANSWER_HAND: "班长已看到您的举手",
+}
+"""What an agent is told when a supervisor has done that; during a call it holds from the call's end."""
+PHONE_NOT_REACHED_ZH = "您的话机没有接通"
 SIGNED_OUT_ELSEWHERE_ZH = "您已在 {seat} 座席重新签入，本座席已签出"
 MISSED_REASON = "未接"
 """Not ready because several calls in a row rang in vain; nobody can ask for it."""
@@ -184,6 +250,20 @@ class Action(StrEnum):
     RESUME_RECORDING = "recording.resume"
     RAISE_HAND = "seat.raise_hand"
     LOWER_HAND = "seat.lower_hand"
+    SUPERVISE_LISTEN = "supervise.listen"
+    SUPERVISE_WHISPER = "supervise.whisper"
+    SUPERVISE_BARGE = "supervise.barge"
+    SUPERVISE_STOP = "supervise.stop"
+    SUPERVISE_TAKE_OVER = "supervise.take_over"
+    SUPERVISE_HANG_UP = "supervise.hang_up"
+    SUPERVISE_READY = "supervise.ready"
+    SUPERVISE_NOT_READY = "supervise.not_ready"
+    SUPERVISE_WRAP_UP = "supervise.wrap_up"
+    SUPERVISE_SIGN_OUT = "supervise.sign_out"
+    SUPERVISE_PICK = "supervise.pick"
+    SUPERVISE_RAISE = "supervise.raise"
+    SUPERVISE_MESSAGE = "supervise.message"
+    SUPERVISE_ANSWER_HAND = "supervise.answer_hand"
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -206,10 +286,12 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     queues: tuple[str, ...] = ()
     """The queues that it serves, by number."""
     actions: tuple[Action, ...] = ()
+    supervise: tuple[Action, ...] = ()
+    """What a supervisor may do to it now; nobody else is shown this."""
 
 
 class Participant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One leg. `label`: the citizen's number, the seat's id or the third party's name."""
+    """One leg. `label`: the citizen's number, the seat's id, the third party's or the supervisor's name."""
 
     leg: str
     role: Role
@@ -219,6 +301,14 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     is_on_hold: bool = False
     """The phone itself has put the call on hold (话机保持)."""
     actions: tuple[Action, ...] = ()
+    phone: str = ""
+    """Of a supervisor: their phone; of everybody else "" """
+    watches: str = ""
+    """Of a supervisor: the seat whose call it is."""
+    oversight: str = ""
+    """Of a supervisor: listen, whisper, barge or take_over (`Oversight`)."""
+    is_hidden: bool = False
+    """Supervisors alone are shown this one."""
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -255,10 +345,14 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     is_outbound: bool = False
     """The hotline called the citizen (外呼)."""
     is_recording_paused: bool = False
+    is_raised: bool = False
+    """提前: a supervisor has put the waiting caller at the head of the line."""
     seats: tuple[str, ...] = ()
     """Seats that ring or talk in it now."""
     participants: tuple[Participant, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    supervise: tuple[Action, ...] = ()
+    """What a supervisor may do about it now; nobody else is shown this."""
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

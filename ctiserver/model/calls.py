@@ -18,8 +18,8 @@ from ctiserver.api.history import (
     SeatRang,
 )
 from ctiserver.api.pushes import ConversationGone, Pop
-from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role
-from ctiserver.model import attempts, handset, lines, misses, outbound, returning, seats
+from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role, SeatState
+from ctiserver.model import attempts, consult, handset, lines, misses, outbound, returning, seats, spying
 from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
 from ctiserver.model.events import (
     BridgeEntered,
@@ -46,6 +46,7 @@ from ctiserver.model.state import (
     companions,
     open_attempt,
     side_room,
+    supervision_of,
 )
 
 _KEYED = re.compile(r"Local/([0-9]+)@sos-route-")
@@ -173,6 +174,8 @@ def see(state: State, channel: Channel) -> Leg | None:
         if leg.role is Role.SEAT:
             ring(state, leg)
         attempts.set_state(state, leg, AttemptState.RINGING)
+    if leg.watch is not None:
+        spying.note(state, leg)
     return leg
 
 
@@ -192,6 +195,8 @@ def adopt(state: State, channel: Channel) -> Leg | None:
         return adopt_ours(state, channel, *ours)
     if channel.context == "room-third":
         return adopt_keyed(state, channel)
+    if supervision_of(channel.uid) is not None:
+        return spying.adopt(state, channel)
     found = _ENDPOINT.fullmatch(channel.name)
     if found is None:
         return None
@@ -426,10 +431,11 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
         returning.come_first(state, call, leg, queue)
         if call.context is None or not call.context.is_complete:
             look_up(state, call)
+        call.is_raised = False
     line.waiting.setdefault(call.uid, call.queued_us)
     leg.room = ""
     for other in call.legs.values():
-        if outlives_citizen(call, other):  # held for too long: those who held them are let go
+        if other.watch or outlives_citizen(call, other):  # held for too long: who held them is let go
             state.do(HangUpChannel(state.ref("orphan"), other.channel))
     state.touch(leg)
 
@@ -452,16 +458,29 @@ def enter(state: State, leg: Leg | None, *, bridge: str = "", room: str = "") ->
         leg.room = room
         state.touch(leg)
     call = state.calls.get(leg.call)
+    if leg.watch is not None:
+        came_to_room(state, call, leg)
+        return
     if call is not None and room and is_own_phone(call, leg):
         outbound.on_seat_ready(state, call)
     citizen = state.citizen_of(call) if call is not None else None
     if call is None or citizen is None:
         return
     for other in list(call.legs.values()):
-        if other is not citizen and not other.joined_mono and is_in(call, other, citizen):
+        if other is not citizen and not other.joined_mono and not other.watch and is_in(call, other, citizen):
             join(state, call, other)
             if other.n:
                 care_for_citizen(state, call)  # whoever called them may have gone meanwhile
+    if leg is citizen and room and len(call.legs) == 1:
+        care_for_citizen(state, call)  # whom they were to meet has failed to come already
+
+
+def came_to_room(state: State, call: Call | None, leg: Leg) -> None:
+    """A supervisor is in a room, perhaps one whose people have just gone."""
+    if call is not None and leg.room:
+        spying.came(state, call, leg)
+    elif leg.room:
+        state.do(HangUpChannel(state.ref("orphan"), leg.channel))
 
 
 def are_together(one: Leg, other: Leg) -> bool:
@@ -530,6 +549,8 @@ def hang_up(state: State, channel: Channel, cause: int) -> None:
             seat_leg_gone(state, leg, call, cause)
         case Role.THIRD_PARTY:
             attempt_leg_gone(state, leg, call, cause)
+        case Role.SUPERVISOR:
+            spying.leg_gone(state, leg, call)
     if call is not None and call.uid in state.calls:
         for other in call.legs.values():
             state.touch(other)
@@ -557,6 +578,8 @@ def seat_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None
     seat = state.seats[leg.seat]
     if seat.leg == leg.uid:
         seat.leg = ""
+    if call is not None:
+        spying.seat_gone(state, call, seat)
     if call is not None and is_own_phone(call, leg) and not leg.joined_mono:
         end_dialling(state, call, AttemptState.WITHDRAWN)
         return
@@ -580,6 +603,8 @@ def seat_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None
         missed(state, call.uid, leg.seat)
     elif call is not None and not call.answered_us:
         call.ring_cut = True
+    if not leg.joined_mono and seat.next_mode is SeatState.SIGNED_OUT:
+        seats.after_call(state, seat)
     attempt_leg_gone(state, leg, call, cause)
 
 
@@ -600,6 +625,8 @@ def originate_failed(state: State, uid: str, reason: int) -> None:
         return
     rung = called_for(uid)
     call = state.calls.get(rung[0]) if rung is not None else None
+    if supervision_of(uid) is not None:
+        spying.call_failed(state, uid)
     if rung is None or call is None or uid in state.legs:
         return
     if call.is_outbound and rung[1] == 0:
@@ -619,12 +646,12 @@ def end_dialling(state: State, call: Call, why: AttemptState) -> None:
     end(state, call, Outcome.NOT_REACHED)
 
 
-def care_for_citizen(state: State, call: Call) -> None:
+def care_for_citizen(state: State, call: Call, *, is_promised: bool = False) -> None:
     """No caller is left alone: farewell, or back to the queue when the one who was promised never came or the
     one who held them has gone.
     """
     citizen = state.citizen_of(call)
-    if citizen is None or open_attempt(call) is not None or has_keeper(call):
+    if citizen is None or open_attempt(call) is not None or has_keeper(call) or spying.is_coming(call):
         return
     was_held = citizen.context == "held"
     if not (citizen.room or was_held):
@@ -635,7 +662,7 @@ def care_for_citizen(state: State, call: Call) -> None:
     for leg in others:
         state.do(HangUpChannel(state.ref("orphan"), leg.channel))
     last = call.attempts[-1].state if call.attempts else AttemptState.LEFT
-    is_over = last is AttemptState.LEFT and not was_held
+    is_over = last is AttemptState.LEFT and not was_held and not is_promised
     context, exten = ("farewell", "s") if is_over else ("requeue", lines.home(state, call))
     citizen.room, citizen.context = "", context
     state.touch(citizen)
@@ -656,6 +683,7 @@ def hand_over(state: State, call: Call) -> None:
     ref = state.ref("citizen")
     for leg in companions(call, citizen):
         state.do(SendTo(ref, leg.channel, "room-seat" if leg.seat else "room-third", call.uid))
+    consult.bring_supervisors(state, ref, call, call.uid)
     state.do(SendTo(ref, citizen.channel, "room-citizen", call.uid))
 
 
@@ -709,6 +737,7 @@ def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool =
 def outlives_citizen(call: Call, leg: Leg) -> bool:
     """A leg that Asterisk would leave behind: still called, parked, or in the side room."""
     is_called = leg.uid.startswith(("tp-", "st-")) and not leg.joined_mono
+    is_called = is_called or (leg.watch is not None and not leg.is_up)
     return is_called or leg.context == "held-third" or leg.room == side_room(call)
 
 
@@ -716,6 +745,7 @@ def drop(state: State, call: Call) -> None:
     """Take a call off the floor. Legs still there are forgotten by their own hang-ups."""
     for line in state.lines.values():
         leave_queue(state, call.uid, line.name)
+    spying.close_all(state, call)
     state.calls.pop(call.uid, None)
     state.dirty_calls.discard(call.uid)
     if state.call_views.pop(call.uid, None) is not None or call.is_popped:

@@ -34,6 +34,7 @@ from ctiserver.api.commands import (
     SeatCommand,
     SignIn,
     SignOut,
+    SuperviseCommand,
     ThreeWay,
     Transfer,
     Unmute,
@@ -43,7 +44,7 @@ from ctiserver.api.commands import (
 )
 from ctiserver.api.pushes import Notice
 from ctiserver.api.states import SIGNED_OUT_ELSEWHERE_ZH, Role, SeatState
-from ctiserver.model import attempts, consult, handset, outbound, seats
+from ctiserver.model import attempts, consult, handset, outbound, seats, supervise
 from ctiserver.model.effects import HangUpChannel
 from ctiserver.model.state import (
     SIGNED_IN_REASON,
@@ -61,9 +62,11 @@ Answer = dict[str, str] | Refusal
 
 
 def command(state: State, actor: Actor, asked: Command) -> Answer:
-    """Do what an agent at `actor.seat` asks, or refuse."""
+    """Do what an agent at `actor.seat` or a supervisor asks, or refuse."""
     if not state.linked:
         return refuse(Code.SWITCH_DOWN)
+    if isinstance(asked, SuperviseCommand):
+        return supervise.command(state, actor, asked)
     seat = state.seats.get(actor.seat)
     if seat is None:
         return refuse(Code.NO_SEAT)

@@ -18,6 +18,7 @@ from ctiserver.api.commands import (
     Transfer,
     refuse,
 )
+from ctiserver.api.states import Oversight
 from ctiserver.model import attempts, lines
 from ctiserver.model.effects import HangUpChannel, MoveToRoom, SendTo
 from ctiserver.model.state import (
@@ -29,6 +30,7 @@ from ctiserver.model.state import (
     is_held,
     open_attempt,
     side_room,
+    supervisor_uid,
 )
 
 Arranging = Hold | Retrieve | Consult | Merge | Complete | Transfer | Requeue
@@ -74,6 +76,7 @@ def hold(state: State, ref: str, seat: Leg, call: Call) -> None:
         state.do(SendTo(ref, seat.channel, "room-seat", side))
     for other in companions(call, seat):
         state.do(SendTo(ref, other.channel, entrance(other), side))
+    bring_supervisors(state, ref, call, side)
     if seat.room:
         state.do(SendTo(ref, citizen.channel, "held", call.uid))
 
@@ -91,6 +94,7 @@ def bring_back(state: State, ref: str, seat: Leg, call: Call) -> None:
     for other in companions(call, seat):
         state.do(SendTo(ref, other.channel, "held-third", call.uid))
     state.do(SendTo(ref, seat.channel, "room-seat", call.uid))
+    bring_supervisors(state, ref, call, call.uid)
     state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
 
 
@@ -98,6 +102,7 @@ def unite(state: State, ref: str, call: Call, others: list[Leg]) -> None:
     """These and the citizen to the citizen's room; the citizen last, so that somebody is there."""
     for leg in others:
         state.do(SendTo(ref, leg.channel, entrance(leg), call.uid))
+    bring_supervisors(state, ref, call, call.uid)
     state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
 
 
@@ -116,6 +121,17 @@ def make_room(state: State, ref: str, seat: Leg, call: Call, *, apart: bool) -> 
         bring_back(state, ref, seat, call)
     elif not apart and (citizen.room != call.uid or seat.room != call.uid):
         state.do(MoveToRoom(ref, citizen.channel, seat.channel, call.uid))
+
+
+def bring_supervisors(state: State, ref: str, call: Call, room: str) -> None:
+    """Supervisors who talk in it go where the seat goes; who is on the way is sent on when they come."""
+    for watch in call.watches.values():
+        if watch.is_over or not (watch.what is Oversight.BARGE or watch.noted is Oversight.TAKE_OVER):
+            continue
+        watch.room = room
+        leg = call.legs.get(supervisor_uid(call.uid, watch.n))
+        if leg is not None and leg.room and leg.room != room:
+            state.do(SendTo(ref, leg.channel, entrance(leg), room))
 
 
 def entrance(leg: Leg) -> str:

@@ -106,6 +106,22 @@ class CallSeat(msgspec.Struct, frozen=True, gc=False):
     context: str = "room-seat"
 
 
+class CallSupervisor(msgspec.Struct, frozen=True, gc=False):
+    """Originate a supervisor's phone to a dialplan place. Never sent twice. `uid` becomes its Uniqueid.
+
+    `spied_channel` becomes a variable of the new channel: whom it may spy on, now or later.
+    """
+
+    ref: str
+    uid: str
+    phone: str
+    context: str
+    exten: str
+    spied_channel: str
+    caller_id: str
+    """number shown on the phone: the seat's"""
+
+
 class SendKey(msgspec.Struct, frozen=True, gc=False):
     """PlayDTMF: whoever is at the far end of the channel hears that key."""
 
@@ -147,6 +163,7 @@ SwitchEffect = (
     | SendTo
     | CallThirdParty
     | CallSeat
+    | CallSupervisor
     | SendKey
     | MuteSeat
     | PauseRecorder

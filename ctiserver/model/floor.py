@@ -21,7 +21,7 @@ from ctiserver.api.pushes import (
     Snapshot,
 )
 from ctiserver.api.states import REFUSED_AT_SWITCH_ZH, AttemptState, CallerContext, Role
-from ctiserver.model import attempts, calls, commands, lines, resync, seats, views
+from ctiserver.model import attempts, calls, commands, lines, resync, seats, spying, views
 from ctiserver.model.effects import AskResync, Effect
 from ctiserver.model.events import (
     ActionFailed,
@@ -178,6 +178,8 @@ class Floor:
                 attempts.change(state, call, int(n), AttemptState.UNREACHABLE)
                 calls.care_for_citizen(state, call)
                 self._notice(call)
+        elif what == "watch":
+            spying.call_failed(state, rest)
         elif what == "dial" and rest in state.calls:
             calls.end_dialling(state, state.calls[rest], AttemptState.UNREACHABLE)
         elif what == "seat" and rest in state.seats:

@@ -19,11 +19,12 @@ from ctiserver.api.history import (
     SeatLeft,
     SeatMissed,
     SeatRang,
+    Supervised,
     ThirdPartyCalled,
     ThirdPartyChanged,
 )
 from ctiserver.model import returning
-from ctiserver.model.state import LEFT, Attempt, Call, GaveUp
+from ctiserver.model.state import LEFT, Attempt, Call, GaveUp, Watch, supervision_of
 
 MOST_ENDED = 5_000
 """More ended calls than these are never asked for: the account is read from the oldest open call on."""
@@ -49,6 +50,7 @@ KeptOfCall = (
     | ThirdPartyChanged
     | RecordingPaused
     | RecordingResumed
+    | Supervised
 )
 
 
@@ -117,9 +119,22 @@ def fold_into(call: Call, event: KeptOfCall, shift: int) -> None:
                     seat=event.called_seat,
                 )
             )
+        case Supervised():
+            fold_supervision(call, event)
         case RecordingPaused() | RecordingResumed():
             call.is_recording_paused = isinstance(event, RecordingPaused)
         case ThirdPartyChanged():
             for attempt in call.attempts:
                 if attempt.n == event.n:
                     attempt.state = event.state
+
+
+def fold_supervision(call: Call, event: Supervised) -> None:
+    """A supervisor's part: what goes on, until it ends."""
+    _, n = supervision_of(event.leg) or ("", 0)
+    if not n:
+        return
+    watch = call.watches.setdefault(n, Watch(n=n))
+    watch.seat, watch.agent, watch.person = event.seat, event.agent, event.person
+    watch.what, watch.why, watch.since_us = event.what, event.why, event.at_us
+    watch.noted, watch.is_over = (None, True) if event.until_us else (event.what, False)

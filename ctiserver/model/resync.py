@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from ctiserver.api.history import CallEnded, History
 from ctiserver.api.states import AttemptState, Outcome, Role, SeatState
-from ctiserver.model import attempts, calls, lines, seats
+from ctiserver.model import attempts, calls, lines, seats, spying
 from ctiserver.model.effects import RemoveMember
 from ctiserver.model.events import Channel, Member, SwitchSnapshot
 from ctiserver.model.memory import Memory, fold
-from ctiserver.model.state import Call, SeatPlace, State, called_for, seat_call_uid
+from ctiserver.model.state import Call, SeatPlace, State, called_for, seat_call_uid, supervision_of
 
 
 def resync(state: State, snapshot: SwitchSnapshot) -> None:
@@ -28,6 +28,7 @@ def resync(state: State, snapshot: SwitchSnapshot) -> None:
     place(state, snapshot)
     lost_dialling(state)
     lost_third_parties(state)
+    spying.lose(state)
     queue(state, snapshot)
     phones = set(snapshot.phones_up)
     for seat in state.seats.values():
@@ -40,7 +41,8 @@ def resync(state: State, snapshot: SwitchSnapshot) -> None:
 
 
 def _citizens_first(channel: Channel) -> tuple[bool, bool]:
-    is_called = called_for(channel.uid) is not None or channel.context == "room-third"
+    ours = called_for(channel.uid) or supervision_of(channel.uid)
+    is_called = ours is not None or channel.context == "room-third"
     return (is_called, channel.uid != channel.linkedid)
 
 

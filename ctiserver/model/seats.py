@@ -119,6 +119,10 @@ def after_call(state: State, seat: SeatPlace) -> None:
         return
     mode, reason = seat.next_mode or SeatState.WRAP_UP, seat.next_reason
     seat.next_mode, seat.next_reason = None, ""
+    if mode is SeatState.SIGNED_OUT:
+        leave_queue(state, seat)
+        vacate(state, seat)
+        return
     if mode is SeatState.READY and seat.mode is SeatState.READY:
         return
     want(state, seat, mode, reason)

@@ -15,6 +15,7 @@ from ctiserver.api.states import (
     CallerContext,
     Conversation,
     LegState,
+    Oversight,
     Queue,
     Role,
     Seat,
@@ -68,6 +69,31 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """trunk -> what agents see of the calls that come over it: "110转来" """
     labels: Mapping[str, str] = {}
     """dialled number of a merged line (并入热线) -> what agents see"""
+    supervisors: tuple[str, ...] = ()
+    """The supervisors' phones."""
+    tells_agent: bool = False
+    """Agents are shown who listens."""
+
+
+class Watch(msgspec.Struct, kw_only=True, gc=False):
+    """One supervisor's part in a call, from the command to the end of their leg."""
+
+    n: int
+    phone: str = ""
+    seat: str = ""
+    what: Oversight = Oversight.LISTEN
+    """What was asked for, or is done."""
+    person: str = ""
+    name: str = ""
+    why: str = ""
+    room: str = ""
+    """Where they are to be, when they talk; "" when that was settled before a restart of ours."""
+    agent: str = ""
+    """Who sat at the seat when it began."""
+    noted: Oversight | None = None
+    """What the record says is going on, since `since_us`."""
+    since_us: int = 0
+    is_over: bool = False
 
 
 class Leg(msgspec.Struct, kw_only=True, gc=False):
@@ -94,6 +120,8 @@ class Leg(msgspec.Struct, kw_only=True, gc=False):
     """When it began to talk; 0 before."""
     state: LegState = LegState.WAITING
     since_us: int = 0
+    watch: Watch | None = None
+    """Of a supervisor."""
 
 
 class Attempt(msgspec.Struct, kw_only=True, gc=False):
@@ -163,6 +191,10 @@ class Call(msgspec.Struct, kw_only=True):
     is_citizen_called: bool = False
     """Of an outbound call: the citizen's phone has been asked for."""
     is_recording_paused: bool = False
+    is_raised: bool = False
+    """A supervisor has put the waiting caller at the head of the line."""
+    watches: dict[int, Watch] = msgspec.field(default_factory=dict)
+    """Supervisors' parts in it, by number; also those that are over."""
     known: dict[str, int] = msgspec.field(default_factory=dict)
     """Seat legs already kept before a restart of ours: leg uid -> when it began to talk (monotonic), 0 if
     it only rang.
@@ -296,6 +328,18 @@ def called_for(uid: str) -> tuple[str, int] | None:
     return (call, int(n)) if call and n.isdecimal() and len(n) < 6 else None
 
 
+def supervisor_uid(call: str, n: int) -> str:
+    """The Uniqueid that we give to the `n`-th supervisor's phone called for a call."""
+    return f"sp-{call}-{n}"
+
+
+def supervision_of(uid: str) -> tuple[str, int] | None:
+    """(call, n) of a supervisor's Uniqueid, or None when it is not one."""
+    call, _, n = uid[3:].rpartition("-")
+    is_ours = uid.startswith("sp-") and call and n.isdecimal() and len(n) < 6
+    return (call, int(n)) if is_ours else None
+
+
 def attempt_uid(call: Call, attempt: Attempt) -> str:
     """The Uniqueid of whom the attempt calls."""
     return seat_call_uid(call.uid, attempt.n) if attempt.seat else third_party_uid(call.uid, attempt.n)
@@ -324,6 +368,11 @@ def companions(call: Call, me: Leg) -> list[Leg]:
     """Everybody but the citizen and `me` who has answered: other seats first, then third parties."""
     seats = [leg for leg in call.legs.values() if leg.seat and leg.joined_mono and leg is not me]
     return [*sorted(seats, key=lambda leg: leg.seat), *third_parties(call)]
+
+
+def barging(call: Call) -> list[Leg]:
+    """Supervisors who talk in it: they go wherever the seat goes."""
+    return [leg for leg in call.legs.values() if leg.role is Role.SUPERVISOR and leg.room]
 
 
 def is_accompanied(call: Call, me: Leg) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ctiserver.api import states
 from ctiserver.api.states import Action, LegState, Phase, Role, SeatState
+from ctiserver.model import supervise
 from ctiserver.model.state import (
     Attempt,
     Call,
@@ -13,6 +14,8 @@ from ctiserver.model.state import (
     Line,
     SeatPlace,
     State,
+    Watch,
+    barging,
     companions,
     is_accompanied,
     is_held,
@@ -85,6 +88,7 @@ def seat_view(state: State, seat: SeatPlace) -> states.Seat:
         conversation=call.id if call is not None and in_call else "",
         queues=tuple(sorted(seat.queues)) if seat.agent else (),
         actions=seat_actions(state, seat, now_state, call),
+        supervise=supervise.seat_actions(state, seat, now_state),
     )
 
 
@@ -151,7 +155,7 @@ def phase(state: State, call: Call) -> Phase:
         return Phase.CONFERENCE
     if call.is_outbound and not call.answered_us:
         return Phase.DIALLING
-    if any(leg.joined_mono for leg in seats):
+    if any(leg.joined_mono for leg in seats) or barging(call):
         return Phase.TALKING
     if any(leg.has_rung for leg in seats):
         return Phase.RINGING
@@ -181,15 +185,17 @@ def conversation_view(state: State, call: Call) -> states.Conversation:
         seats=tuple(sorted(leg.seat for leg in call.legs.values() if leg.seat)),
         participants=tuple(participant_view(state, call, leg) for leg in ordered(call)),
         attempts=tuple(attempt_view(attempt) for attempt in call.attempts),
+        is_raised=call.is_raised,
+        supervise=supervise.call_actions(state, call),
     )
 
 
-_RANK = {Role.CITIZEN: 0, Role.SEAT: 1, Role.THIRD_PARTY: 2}
+_RANK = {Role.CITIZEN: 0, Role.SEAT: 1, Role.THIRD_PARTY: 2, Role.SUPERVISOR: 3}
 
 
 def ordered(call: Call) -> list[Leg]:
-    """Citizen, then seats, then third parties, each by id: the same whoever was seen first."""
-    return sorted(call.legs.values(), key=lambda leg: (_RANK[leg.role], leg.seat, leg.n))
+    """Citizen, seats, third parties, supervisors, each by id: the same whoever was seen first."""
+    return sorted(call.legs.values(), key=lambda leg: (_RANK[leg.role], leg.seat, leg.n, leg.uid))
 
 
 def participant_view(state: State, call: Call, leg: Leg) -> states.Participant:
@@ -197,6 +203,8 @@ def participant_view(state: State, call: Call, leg: Leg) -> states.Participant:
     now_state = leg_state(call, leg)
     if now_state is not leg.state or not leg.since_us:
         leg.state, leg.since_us = now_state, state.now.utc_us
+    if leg.watch is not None:
+        return supervisor_view(state, leg, leg.watch)
     is_droppable = leg.n > 0 and leg.joined_mono > 0
     return states.Participant(
         leg=leg.uid,
@@ -209,6 +217,21 @@ def participant_view(state: State, call: Call, leg: Leg) -> states.Participant:
     )
 
 
+def supervisor_view(state: State, leg: Leg, watch: Watch) -> states.Participant:
+    """A supervisor's leg."""
+    return states.Participant(
+        leg=leg.uid,
+        role=leg.role,
+        label=watch.name or watch.person or watch.phone,
+        state=leg.state,
+        since_us=leg.since_us,
+        phone=watch.phone,
+        watches=watch.seat,
+        oversight=(watch.noted or watch.what).value,
+        is_hidden=not state.rules.tells_agent,
+    )
+
+
 def leg_state(call: Call, leg: Leg) -> LegState:
     """Ringing, talking or waiting. The citizen talks while anybody else does."""
     if leg.context in ("held", "held-third"):
@@ -216,7 +239,7 @@ def leg_state(call: Call, leg: Leg) -> LegState:
     if leg.role is Role.CITIZEN:
         talks = any(other.joined_mono for other in call.legs.values())
         return LegState.TALKING if talks else LegState.WAITING
-    if leg.joined_mono:
+    if leg.joined_mono or (leg.watch is not None and leg.is_up):
         return LegState.TALKING
     return LegState.WAITING if leg.is_up else LegState.RINGING
 

@@ -18,6 +18,7 @@ from ctiserver.api.pushes import (
     ConversationGone,
     ConversationPush,
     LinkPush,
+    Message,
     Notice,
     Pop,
     Push,
@@ -69,7 +70,7 @@ def item(push: Push) -> Item:
             return Item(body, overrides=(f"context:{context.conversation}",))
         case ConversationGone(gone):
             return Item(body, overrides=(f"conversation:{gone}", f"context:{gone}"))
-        case Notice() | Alarm():
+        case Notice() | Alarm() | Message():
             return Item(body)
 
 

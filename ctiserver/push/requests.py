@@ -6,7 +6,7 @@ from typing import get_args
 
 import msgspec
 
-from ctiserver.api.commands import Code, Command, Request
+from ctiserver.api.commands import Code, Command, Request, SuperviseCommand
 from hotline.identity.roles import Role
 
 MAX_MESSAGE = 16 << 10
@@ -70,10 +70,12 @@ def read(message: bytes) -> tuple[Request, Command]:
     return request, command
 
 
-def refusal_for(role: Role, seat: str) -> Code | None:
-    """Why a person may command nothing at all; what a seat allows now is the model's to say."""
+def refusal_for(role: Role, seat: str, command: Command) -> Code | None:
+    """Why a person may not command that at all; what the floor allows now is the model's to say."""
     if role is Role.WALL:
         return Code.NOT_ALLOWED
+    if isinstance(command, SuperviseCommand):
+        return Code.NOT_ALLOWED if role is Role.AGENT else None
     return None if seat else Code.NO_SEAT
 
 

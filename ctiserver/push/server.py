@@ -239,7 +239,7 @@ class PushServer:
         now_us = clock.now().mono_us
         if not bucket.take(now_us):
             return refuse(Code.TOO_FAST)
-        if (code := requests.refusal_for(role, actor.seat)) is not None:
+        if (code := requests.refusal_for(role, actor.seat, command)) is not None:
             return refuse(code)
 
         async def ask() -> Result:

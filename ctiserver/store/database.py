@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ctiserver.api.history import History, SeatChanged
+from ctiserver.api.history import History, SeatChanged, Supervised
 from ctiserver.store import contacts
-from ctiserver.store.fold import Fold, Origin, Row, Rows
+from ctiserver.store.fold import CallEvent, Fold, Origin, Row, Rows
 from ctiserver.store.port import PROJECTOR, Past, decode
 from ctiserver.store.tables import (
     CallRow,
@@ -17,6 +17,7 @@ from ctiserver.store.tables import (
     JournalEventRow,
     LegRow,
     SeatTimeRow,
+    SupervisionRow,
     ThirdPartyAttemptRow,
 )
 from hotline.db.engine import Database
@@ -64,8 +65,8 @@ class DatabaseStore:
 
 
 async def _touched(session: AsyncSession, node: str, events: Sequence[History]) -> Rows:
-    """The rows there are of these events' conversations and seats: four questions, however many events."""
-    conversations = {event.conversation for event in events if not isinstance(event, SeatChanged)}
+    """The rows there are of these events' conversations and seats: five questions, however many events."""
+    conversations = {event.conversation for event in events if isinstance(event, CallEvent)}
     seats = {event.seat for event in events if isinstance(event, SeatChanged)}
     rows = Rows()
     if conversations:
@@ -78,6 +79,12 @@ async def _touched(session: AsyncSession, node: str, events: Sequence[History]) 
             select(attempts).where(attempts.conversation.in_(conversations))
         ):
             rows.put(attempt)
+    watching = {event.leg for event in events if isinstance(event, Supervised) and event.leg}
+    if watching:
+        table = SupervisionRow
+        ongoing = select(table).where(table.node == node, table.leg.in_(watching), table.until_us == 0)
+        for supervision in await session.scalars(ongoing):
+            rows.put(supervision)
     if seats:
         times = SeatTimeRow
         query = select(times).where(times.node == node, times.seat.in_(seats), times.to_us == 0)

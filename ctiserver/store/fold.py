@@ -22,11 +22,12 @@ from ctiserver.api.history import (
     SeatLeft,
     SeatMissed,
     SeatRang,
+    Supervised,
     ThirdPartyCalled,
     ThirdPartyChanged,
 )
 from ctiserver.api.states import AttemptState
-from ctiserver.store.tables import CallRow, LegRow, PopRow, SeatTimeRow, ThirdPartyAttemptRow
+from ctiserver.store.tables import CallRow, LegRow, PopRow, SeatTimeRow, SupervisionRow, ThirdPartyAttemptRow
 
 CallEvent = (
     CallStarted
@@ -41,9 +42,9 @@ CallEvent = (
     | RecordingResumed
     | CallEnded
 )
-"""What happens to a conversation: all of History but a seat's own state."""
+"""What happens to a conversation: all of History but seats' own states and supervisions."""
 
-Row = CallRow | LegRow | PopRow | SeatTimeRow | ThirdPartyAttemptRow
+Row = CallRow | LegRow | PopRow | SeatTimeRow | SupervisionRow | ThirdPartyAttemptRow
 
 
 class Rows:
@@ -54,6 +55,8 @@ class Rows:
         self.legs: dict[str, dict[str, LegRow]] = {}
         self.attempts: dict[str, dict[int, ThirdPartyAttemptRow]] = {}
         self.open_times: dict[tuple[str, str], list[SeatTimeRow]] = {}
+        self.supervisions: dict[tuple[str, str], SupervisionRow] = {}
+        """Those that go on, by node and leg."""
         self.added: list[Row] = []
         """The new ones, in the order in which they came."""
 
@@ -68,6 +71,9 @@ class Rows:
                 self.attempts.setdefault(row.conversation, {})[row.n] = row
             case SeatTimeRow():
                 self.open_times.setdefault((row.node, row.seat), []).append(row)
+            case SupervisionRow():
+                if row.leg and not row.until_us:
+                    self.supervisions[row.node, row.leg] = row
             case PopRow():
                 pass
             case never:
@@ -97,6 +103,9 @@ class Fold:
         """Bring the rows up to this event. To be called once for each event id, in the journal's order."""
         if isinstance(event, SeatChanged):
             self._seat_changed(event, origin)
+            return
+        if isinstance(event, Supervised):
+            self._supervised(event, origin)
             return
         call = self._call(event, origin)
         match event:
@@ -244,6 +253,30 @@ class Fold:
             to_us=0,
         )
         self._rows.add(row)
+
+    def _supervised(self, event: Supervised, origin: Origin) -> None:
+        key = (origin.node, event.leg)
+        if event.until_us:
+            row = self._rows.supervisions.pop(key, None)
+            if row is not None:
+                row.until_us = event.until_us
+            return
+        self._rows.add(
+            SupervisionRow(
+                event_id=origin.event_id,
+                node=origin.node,
+                at_us=event.at_us,
+                until_us=0,
+                person=event.person,
+                what=event.what.value,
+                conversation=event.conversation,
+                seat=event.seat,
+                agent=event.agent,
+                detail=_text(event.detail),
+                why=_text(event.why),
+                leg=event.leg,
+            )
+        )
 
 
 def _new_call(conversation: str, node: str, at_us: int) -> CallRow:

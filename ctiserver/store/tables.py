@@ -1,4 +1,5 @@
-"""Owns the tables that the journal is projected into: calls, legs, third parties, seat times, pops.
+"""Owns the tables that the journal is projected into: calls, legs, third parties, seat times,
+pops, supervisions.
 
 Instants are UTC microseconds, 0 for "not yet"; durations are milliseconds. Every key carries its node.
 """
@@ -113,6 +114,37 @@ class PopRow(Base):
     agent: Mapped[str] = mapped_column(String(16))
     leg: Mapped[str] = mapped_column(String(80))
     at_us: Mapped[Utc]
+
+
+class SupervisionRow(Base):
+    """Who supervised whom (监听、插入、强制示忙 …), when and why."""
+
+    __tablename__ = "supervisions"
+    __table_args__ = (
+        Index(None, "seat", "at_us"),
+        Index(None, "person", "at_us"),
+        Index(None, "node", "leg"),
+    )
+
+    event_id: Mapped[Key]
+    """The journal event that began it."""
+    node: Mapped[str] = mapped_column(String(31))
+    at_us: Mapped[Utc]
+    until_us: Mapped[Utc]
+    """Of what lasts: its end; 0 while it goes on, and of everything else."""
+    person: Mapped[str] = mapped_column(String(16))
+    """The supervisor's number; empty when a restart of ours forgot who asked."""
+    what: Mapped[str] = mapped_column(String(24))
+    """`ctiserver.api.states.Oversight`."""
+    conversation: Mapped[str] = mapped_column(String(80), index=True)
+    """Empty for what concerns no call."""
+    seat: Mapped[str] = mapped_column(String(16))
+    agent: Mapped[str] = mapped_column(String(16))
+    detail: Mapped[str] = mapped_column(Text)
+    """The reason of a not-ready, the text of a message."""
+    why: Mapped[str] = mapped_column(Text)
+    leg: Mapped[str] = mapped_column(String(100))
+    """Uniqueid of the supervisor's channel; empty for what needs none."""
 
 
 class JournalEventRow(Base):

@@ -14,6 +14,7 @@ from ctiserver.api.pushes import (
     ConversationGone,
     ConversationPush,
     LinkPush,
+    Message,
     Notice,
     Pop,
     Push,
@@ -67,6 +68,7 @@ def a_push(chance: random.Random) -> Push:
         ContextPush(context),
         LinkPush(chance.random() < 0.5),
         Notice(seat.id, "busy", "对方占线"),
+        Message(seat=seat.id, text="请慢一点", by="李班长", at_us=1),
     ]
     if chance.random() < 0.1:
         pushes.append(Snapshot(seats=(seat,), contexts=(context,), linked=True))

@@ -390,7 +390,7 @@ async def test_a_call_that_nobody_could_make_is_refused_before_it_is_dialled(cit
             await city.call(number, name=name, dial=dial, n=1)
     with pytest.raises(ValueError, match="not a number"):
         await city.behave("1)", busy())
-    with pytest.raises(ValueError, match="no seat"):
+    with pytest.raises(ValueError, match="no phone of ours"):
         await city.unregister("*all")
     assert len(city.history()) == before
 

@@ -11,6 +11,7 @@ from ctiserver.ami.actions import MAX_LINE, action, checked_line
 from ctiserver.ami.errors import BadValue
 from ctiserver.model.effects import (
     AddMember,
+    CallSupervisor,
     CallThirdParty,
     ChangePenalty,
     HangUpChannel,
@@ -31,7 +32,10 @@ MOVE = MoveToRoom("r", "PJSIP/city-0000001a", "PJSIP/8001-0000001b", "1795490995
 SEND = SendTo("r", "PJSIP/city-0000001a", "farewell", "s")
 CALL = CallThirdParty("r", "tp-1795490995.0-1", "05386991001", "1795490995.0", "")
 HANG_UP = HangUpChannel("r", "PJSIP/city-0000001a")
-EFFECTS: list[SwitchEffect] = [ADD, REMOVE, PENALTY, PAUSE, RAISE, MOVE, SEND, CALL, HANG_UP]
+SPY = CallSupervisor(
+    "r", "sp-1795490995.0-1", "8901", "spy-listen", "8001", "PJSIP/8001-0000001b", caller_id="8001"
+)
+EFFECTS: list[SwitchEffect] = [ADD, REMOVE, PENALTY, PAUSE, RAISE, MOVE, SEND, CALL, HANG_UP, SPY]
 
 
 def asked(effect: SwitchEffect) -> dict[str, str]:
@@ -121,6 +125,21 @@ def test_the_other_effects_have_their_actions() -> None:
         "Priority": "1",
     }
     assert asked(HANG_UP) == {"Action": "Hangup", "Channel": "PJSIP/city-0000001a", "Cause": "16"}
+
+
+def test_a_supervisors_phone_is_called_with_the_channel_to_hear_as_a_variable() -> None:
+    assert asked(SPY) == {
+        "Action": "Originate",
+        "Channel": "PJSIP/8901",
+        "ChannelId": "sp-1795490995.0-1",
+        "Context": "spy-listen",
+        "Exten": "8001",
+        "Priority": "1",
+        "Timeout": "30000",
+        "Async": "true",
+        "CallerID": "8001",
+        "Variable": "HOTLINE_SPY=PJSIP/8001-0000001b",
+    }
 
 
 HARMLESS_WORDS = ("${SHELL(id)}", "/^PJSIP/", "8001&PJSIP/110")

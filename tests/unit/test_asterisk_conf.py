@@ -18,6 +18,7 @@ from hotline.settings import (
     SeatSettings,
     Settings,
     SkillSettings,
+    SupervisorSettings,
     SwitchSettings,
     TrunkSettings,
 )
@@ -57,11 +58,11 @@ def test_each_secret_stands_in_the_one_file_that_needs_it() -> None:
         assert any(word in text for word in passwords) == (name == "pjsip.conf")
 
 
-def test_every_seat_has_an_endpoint_an_address_of_record_and_its_own_password() -> None:
+def test_every_seat_and_supervisor_has_an_endpoint_an_address_of_record_and_its_own_password() -> None:
     text = files()["pjsip.conf"]
     words = re.findall(r"^password = (\w{32})$", text, re.MULTILINE)
-    assert len(set(words)) == 57
-    for seat in Settings().seat_ids:
+    assert len(set(words)) == 61
+    for seat in Settings().phone_ids:
         assert re.findall(rf"^\[{seat}\]\((.*)\)$", text, re.MULTILINE) == ["seat", "seat-aor", "seat-auth"]
         assert f"username = {seat}\npassword = {seat_password(SECRETS, seat)}\n" in text
 
@@ -72,9 +73,10 @@ def test_a_seats_password_depends_on_the_key_and_on_the_seat() -> None:
     assert len(words) == 4
 
 
-def test_a_smaller_room_renders_just_its_seats() -> None:
-    text = files(Settings(seats=SeatSettings(first=601, count=3)))["pjsip.conf"]
-    assert re.findall(r"^\[(\d+)\]\(seat\)$", text, re.MULTILINE) == ["601", "602", "603"]
+def test_a_smaller_room_renders_just_its_seats_and_supervisors() -> None:
+    supervisors = SupervisorSettings(first=691, count=1)
+    text = files(Settings(seats=SeatSettings(first=601, count=3), supervisors=supervisors))["pjsip.conf"]
+    assert re.findall(r"^\[(\d+)\]\(seat\)$", text, re.MULTILINE) == ["601", "602", "603", "691"]
 
 
 def test_a_trunk_is_known_by_its_address_alone() -> None:

@@ -128,17 +128,17 @@ async def test_who_was_never_answered_has_heard_nothing() -> None:
         await leg().heard(500)
 
 
-def test_the_citys_files_are_the_same_each_time_and_hold_a_phone_for_every_seat() -> None:
+def test_the_citys_files_are_the_same_each_time_and_hold_a_phone_for_every_seat_and_supervisor() -> None:
     paths, settings = (
         NodePaths(Path("/srv/city")),
         Settings(state_dir="/srv", seats=SeatSettings(first=7000, count=12)),
     )
     files = render_city(paths, settings, SECRETS, PLAN, "w" * 9)
     assert files == render_city(paths, settings, SECRETS, PLAN, "w" * 9)
-    for seat in settings.seat_ids:
+    for seat in settings.phone_ids:
         assert f"password={seat_password(SECRETS, seat)}\n" in files["pjsip.conf"]
         assert f"contact_user={seat}\n" in files["pjsip.conf"]
-    assert files["pjsip.conf"].count("type=registration") == 12
+    assert files["pjsip.conf"].count("type=registration") == 16
     assert "bind=127.0.0.2:5070\n" in files["pjsip.conf"]
     assert "exten => 7011,1,Set(HZ=1110)" in files["extensions.conf"]
     assert "exten => 110,1,Set(HZ=2000)" in files["extensions.conf"]

@@ -287,6 +287,28 @@ async def test_the_push_token_names_person_role_and_seat(browser: Browser) -> No
     assert claims.expires_us < now_us + 61_000_000
 
 
+async def test_a_supervisor_chooses_a_phone_and_the_token_names_it(browser: Browser) -> None:
+    await browser.log_in("9001")
+    _, text = await browser.get("/wall")
+    assert [phone for phone in ("8901", "8904", "8905", "8001") if f'value="{phone}"' in text] == [
+        "8901", "8904",
+    ]  # fmt: skip
+    for phone, bound in (("8902", "8902"), ("", None)):
+        assert (await browser.post("/phone", phone=phone)).status == 303
+        word = (await (await ask_token(browser)).json())["token"]
+        claims = verify(KEYS.push_key, word, clock.now().utc_us)
+        assert (claims.role, claims.seat) == (Role.SUPERVISOR, bound)
+    for nonsense in ("8001", "8905", "../8901", "８９０１"):
+        assert (await browser.post("/phone", phone=nonsense)).status == 400
+
+
+async def test_an_agent_cannot_choose_a_supervisors_phone(browser: Browser) -> None:
+    await browser.log_in("1001")
+    await browser.get("/seats")
+    assert (await browser.post("/phone", phone="8901")).status == 403
+    assert (await browser.post("/seats", seat="8901")).status == 400
+
+
 async def test_two_push_tokens_never_are_the_same(browser: Browser) -> None:
     await browser.log_in("9001")
     await browser.get("/wall")

@@ -30,18 +30,32 @@ from ctiserver.api.commands import (
     Retrieve,
     SignIn,
     SignOut,
+    SuperviseAnswerHand,
+    SuperviseBarge,
+    SuperviseHangUp,
+    SuperviseListen,
+    SuperviseMessage,
+    SuperviseNotReady,
+    SupervisePick,
+    SuperviseRaise,
+    SuperviseReady,
+    SuperviseSignOut,
+    SuperviseStop,
+    SuperviseTakeOver,
+    SuperviseWhisper,
+    SuperviseWrapUp,
     ThreeWay,
     Transfer,
     Withdraw,
     WrapUp,
 )
-from ctiserver.api.history import CallEnded, CallStarted
+from ctiserver.api.history import CallEnded, CallStarted, Supervised
 from ctiserver.api.pushes import Snapshot
 from ctiserver.api.states import Role, SeatState
 from ctiserver.model.events import LinkLost, Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
-from ctiserver.model.state import called_for
+from ctiserver.model.state import called_for, supervision_of
 from tests.unit.world import ENTERPRISE, QUEUE, RULES, SKILLED, Leg, World
 
 SEATS = st.sampled_from(RULES.seats)
@@ -62,6 +76,16 @@ COMMANDS = st.one_of(
     st.just(Leave()),
     st.builds(Withdraw, n=st.integers(0, 3)),
 )
+PHONES = st.sampled_from([*RULES.supervisors, ""])
+HEARING = (SuperviseListen, SuperviseWhisper, SuperviseBarge, SuperviseTakeOver)
+FORCING = (
+    *HEARING,
+    SuperviseHangUp,
+    SuperviseReady,
+    SuperviseWrapUp,
+    SuperviseSignOut,
+    SuperviseAnswerHand,
+)
 
 
 def timeless(snapshot: Snapshot) -> Snapshot:
@@ -77,12 +101,15 @@ def timeless(snapshot: Snapshot) -> Snapshot:
             waited_before_ms=0,
             attempts=(),
             participants=tuple(
-                msgspec.structs.replace(part, since_us=0, label="") for part in view.participants
+                msgspec.structs.replace(part, since_us=0, label="", watches="", oversight="")
+                for part in view.participants
             ),
+            is_raised=False,
+            supervise=(),
         )
         for view in sorted(snapshot.conversations, key=lambda view: view.id)
     ]
-    unsaid = {"since_us": 0, "actions": (), "hand_us": 0, "is_muted": False}
+    unsaid = {"since_us": 0, "actions": (), "supervise": (), "hand_us": 0, "is_muted": False}
     seats = [
         msgspec.structs.replace(seat, next_state="", next_reason="", **unsaid) for seat in snapshot.seats
     ]
@@ -179,6 +206,37 @@ class FloorMachine(RuleBasedStateMachine):
         drops = [Drop(uid) for uid in sorted(self.world.thirds())]
         command = data.draw(st.sampled_from([*drops, Leave(), Withdraw(1), HangUp()]))
         self.world.ask(seat, self.world.seen.seats[seat].agent, command)
+
+    @rule(data=st.data(), phone=PHONES)
+    def a_supervisor_asks(self, data: st.DataObject, phone: str) -> None:
+        kind = data.draw(st.sampled_from(FORCING))
+        seat = data.draw(SEATS)
+        asked = st.sampled_from(
+            [kind(seat=seat), SuperviseNotReady(seat=seat, reason="用餐"), SuperviseMessage(text="请慢一点")]
+        )
+        self.world.oversee(data.draw(asked), phone)
+
+    @precondition(lambda self: self.talking())
+    @rule(data=st.data(), phone=PHONES)
+    def a_supervisor_hears_a_call(self, data: st.DataObject, phone: str) -> None:
+        kind = data.draw(st.sampled_from([*HEARING, SuperviseStop]))
+        seat = self.pick(self.talking(), data)
+        self.world.oversee(kind() if kind is SuperviseStop else kind(seat=seat), phone)
+
+    @precondition(lambda self: self.world.waiting)
+    @rule(data=st.data(), seat=SEATS, is_pick=st.booleans())
+    def a_supervisor_sees_to_a_caller(self, data: st.DataObject, seat: str, is_pick: bool) -> None:
+        call = f"n1-{self.pick(self.world.waiting, data)}"
+        asked = SupervisePick(conversation=call, seat=seat) if is_pick else SuperviseRaise(conversation=call)
+        self.world.oversee(asked, "")
+
+    @precondition(lambda self: self.rung_supervisors())
+    @rule(data=st.data())
+    def a_supervisor_picks_up(self, data: st.DataObject) -> None:
+        self.world.supervisor_answers(self.pick(self.rung_supervisors(), data))
+
+    def rung_supervisors(self) -> list[str]:
+        return [uid for uid in self.world.supervisors() if not self.world.legs[uid].channel.is_up]
 
     @precondition(lambda self: len(self.world.legs) < 8)
     @rule(queue=st.sampled_from([QUEUE, ENTERPRISE, ""]))
@@ -284,7 +342,7 @@ class FloorMachine(RuleBasedStateMachine):
             mine = {
                 leg_uid
                 for leg_uid, leg in world.legs.items()
-                if leg_uid == uid or leg.citizen == uid or leg_uid.startswith(f"tp-{uid}-")
+                if leg_uid == uid or leg.citizen == uid or leg_uid.startswith((f"tp-{uid}-", f"sp-{uid}-"))
             }
             assert {part.leg for part in view.participants} == mine
             citizens = sum(part.role is Role.CITIZEN for part in view.participants)
@@ -361,11 +419,36 @@ class FloorMachine(RuleBasedStateMachine):
         assert bool(thirds) == (state in (SeatState.CONSULTING, SeatState.CONFERENCE))
 
     @invariant()
+    def no_supervisor_is_left_behind(self) -> None:
+        world = self.world
+        for uid in world.supervisors():
+            leg = world.legs[uid]
+            call, _ = supervision_of(uid) or ("", 0)
+            assert call in world.legs, "a supervisor without a citizen"
+            if leg.channel.context.startswith("spy-"):
+                assert world.named(leg.spied) is not None
+            if leg.room:
+                assert any(other.room == leg.room and other is not leg for other in world.legs.values())
+
+    @invariant()
+    def the_record_says_who_listens(self) -> None:
+        told: dict[tuple[str, int], str] = {}
+        for event in self.world.history:
+            if isinstance(event, Supervised) and event.leg:
+                told[event.leg, event.at_us] = "" if event.until_us else event.leg
+        ongoing = [leg for leg in told.values() if leg]
+        hearing = [uid for uid, leg in self.world.legs.items() if uid.startswith("sp-") and leg.channel.is_up]
+        assert sorted(ongoing) == sorted(hearing)
+
+    @invariant()
     def nobody_is_alone_for_good(self) -> None:
         world = self.world
         for uid in world.citizens():
             leg = world.legs[uid]
             calling = any(called_for(t) is not None and uid in t for t in world.called())
+            calling = calling or any(
+                uid in t and world.legs[t].goes_to[0] == "room-third" for t in self.rung_supervisors()
+            )
             seats = [other for other in world.legs.values() if other.citizen == uid]
             if leg.channel.context == "held":
                 assert seats or calling
@@ -377,6 +460,8 @@ class FloorMachine(RuleBasedStateMachine):
     @invariant()
     def a_look_at_the_switch_builds_the_same_floor(self) -> None:
         world = self.world
+        if self.rung_supervisors():  # why a phone is rung, neither the channels nor the journal tell
+            return
         # Whom an agent called, the channels do not tell: there the journal remembers.
         is_dialled = any(view.is_outbound for view in world.seen.conversations.values())
         fresh = Floor(world.rules, remember(world.history, SHIFT) if is_dialled else None)

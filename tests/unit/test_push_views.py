@@ -18,6 +18,7 @@ from ctiserver.api.pushes import (
     ConversationPush,
     Frame,
     LinkPush,
+    Message,
     Notice,
     Pop,
     Push,
@@ -25,7 +26,8 @@ from ctiserver.api.pushes import (
     Seen,
     Snapshot,
 )
-from ctiserver.api.states import CallerContext
+from ctiserver.api.states import Action, CallerContext, LegState, Participant
+from ctiserver.api.states import Role as LegRole
 from ctiserver.model.events import ContextFound
 from ctiserver.push.fanout import Fanout, Session
 from ctiserver.push.outbox import Limits
@@ -161,6 +163,11 @@ class ViewMachine(FloorMachine):
             if eye.viewer.role is Role.WALL:
                 assert not eye.seen.conversations and not eye.seen.contexts
                 assert not any(one.agent_name or one.conversation for one in eye.seen.seats.values())
+            if eye.viewer.role in (Role.WALL, Role.AGENT):
+                assert not any(one.supervise for one in eye.seen.seats.values())
+                for call_seen in eye.seen.conversations.values():
+                    assert not call_seen.supervise
+                    assert not any(part.phone for part in call_seen.participants)
             if eye.viewer.role is Role.AGENT:
                 assert set(eye.seen.seats) <= {eye.viewer.seat}
                 assert all(eye.viewer.seat in one.seats for one in eye.seen.conversations.values())
@@ -280,6 +287,34 @@ def test_a_pop_reaches_its_seat_and_no_other() -> None:
 def test_a_notice_reaches_its_seat_and_no_other() -> None:
     own, other = Notice("8001", "switch_refused", "x"), Notice("8002", "switch_refused", "x")
     assert told(OWN, own, other) == [own]
+
+
+def test_an_agent_hears_nothing_of_a_supervisor_who_comes_and_goes() -> None:
+    listener = Participant(
+        leg="sp-1-1", role=LegRole.SUPERVISOR, label="李班长", state=LegState.TALKING, since_us=1,
+        phone="8901", watches="8001", oversight="listen", is_hidden=True,
+    )  # fmt: skip
+    alone = call("a", "8001")
+    heard = msgspec.structs.replace(alone, participants=(listener,))
+    pushes = [ConversationPush(alone), ConversationPush(heard), ConversationPush(alone)]
+    assert told(OWN, *pushes) == pushes[:1]
+    assert told(Viewer(Role.SUPERVISOR), *pushes) == pushes
+    open_one = msgspec.structs.replace(listener, is_hidden=False)
+    shown = ConversationPush(msgspec.structs.replace(alone, participants=(open_one,)))
+    assert told(OWN, shown) == [shown], "where the site wants agents to know"
+
+
+def test_an_agent_is_not_told_what_supervisors_may_do_now() -> None:
+    before = msgspec.structs.replace(seat("8001"), supervise=(Action.SUPERVISE_READY,))
+    after = msgspec.structs.replace(before, supervise=(Action.SUPERVISE_LISTEN,))
+    assert told(OWN, SeatPush(before), SeatPush(after)) == [SeatPush(seat("8001"))]
+
+
+def test_a_message_reaches_its_seat_or_all_of_them() -> None:
+    mine, other, everyone = (Message(seat=at, text="好", by="李班长", at_us=1) for at in ("8001", "8002", ""))
+    assert told(OWN, mine, other, everyone) == [mine, everyone]
+    assert told(Viewer(Role.SUPERVISOR), mine, other, everyone) == [mine, other, everyone]
+    assert told(Viewer(Role.WALL), mine, other, everyone) == []
 
 
 def test_a_wall_gets_neither_pops_nor_numbers() -> None:

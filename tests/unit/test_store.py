@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 
 from casework.service import NewCase, open_case
 from ctiserver.api import history as h
-from ctiserver.api.states import AttemptState, CaseBrief, Contact, Outcome, SeatState
+from ctiserver.api.states import AttemptState, CaseBrief, Contact, Outcome, Oversight, SeatState
 from ctiserver.store.database import DatabaseStore
 from ctiserver.store.keeper import JournalKeeper, entry_of
 from ctiserver.store.memory import MemoryStore
@@ -29,13 +29,14 @@ from ctiserver.store.tables import (
     LegRow,
     PopRow,
     SeatTimeRow,
+    SupervisionRow,
     ThirdPartyAttemptRow,
 )
 from hotline.db.engine import Database, is_passing
 from hotline.journal import GAP, Journal, JournalEntry
 from hotline.numbers import describe
 
-TABLES = (CallRow, LegRow, ThirdPartyAttemptRow, SeatTimeRow, PopRow)
+TABLES = (CallRow, LegRow, ThirdPartyAttemptRow, SeatTimeRow, PopRow, SupervisionRow)
 CALL, OTHER = "n1-1700000000.1", "n1-1700000000.9"
 KEY = "+8613805381234"
 JOURNAL = "the journal's identity"
@@ -179,6 +180,36 @@ async def test_a_caller_who_was_turned_away_is_kept_with_the_queue_that_did_it(s
     )
     (call,) = (await project(store, [begin, end]))["calls"]
     assert (call["queue"], call["outcome"], call["queued_us"]) == ("12346", "overflow", 0)
+
+
+def supervised(at_us: int, what: Oversight, **more: Any) -> h.Supervised:
+    return h.Supervised(at_us=at_us, person="9001", what=what, seat="8001", agent="1001", **more)
+
+
+async def test_who_listened_to_whom_and_from_when_to_when_can_be_told(store: Store) -> None:
+    leg = {"conversation": CALL, "leg": "sp-1700000000.1-1"}
+    events: list[h.History] = [
+        supervised(60, Oversight.LISTEN, why="新员工", **leg),
+        supervised(60, Oversight.LISTEN, until_us=70, why="新员工", **leg),
+        supervised(70, Oversight.WHISPER, **leg),
+        supervised(75, Oversight.NOT_READY, detail="用餐"),
+    ]
+    await store.project(JOURNAL, "n1", entries(events))
+    last = msgspec.structs.replace(
+        entry_of(supervised(70, Oversight.WHISPER, until_us=90, **leg), "n1"), seq=9
+    )
+    await store.project(JOURNAL, "n1", [last])
+    rows = (await dump(store))["supervisions"]
+    found = sorted((row["at_us"], row["until_us"], row["what"], row["why"], row["detail"]) for row in rows)
+    assert found == [
+        (60, 70, "listen", "新员工", ""),
+        (70, 90, "whisper", "", ""),
+        (75, 0, "not_ready", "", "用餐"),
+    ]
+    assert {(row["person"], row["seat"], row["agent"], row["node"]) for row in rows} == {
+        ("9001", "8001", "1001", "n1")
+    }
+    assert (await dump(store))["calls"] == [], "what a supervisor does begins no call"
 
 
 async def test_an_event_counts_once_however_often_it_comes(store: Store) -> None:

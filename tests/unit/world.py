@@ -18,12 +18,14 @@ from ctiserver.api.pushes import Alarm, Notice, Pop, Seen
 from ctiserver.model.effects import (
     AddMember,
     CallSeat,
+    CallSupervisor,
     CallThirdParty,
     ChangePenalty,
     Effect,
     HangUpChannel,
     MoveToRoom,
     PauseMember,
+    RaiseCaller,
     Record,
     RemoveMember,
     SendTo,
@@ -73,6 +75,7 @@ RULES = Rules(
     directory={"05386991001": "市住建局", "05386991002": "市城管局"},
     names={"1001": "甲", "1002": "乙", "1003": "丙"},
     outbound=("1ZXXXXXXXXX",),
+    supervisors=("8901", "8902"),
 )
 
 ENTERPRISE = "12346"
@@ -96,6 +99,10 @@ class Leg:
     room: str = ""
     wanted: str = ""
     """the room that somebody whom we called will enter"""
+    spied: str = ""
+    """Of a supervisor: the channel whose sound they may hear."""
+    goes_to: tuple[str, str] = ("", "")
+    """Of a supervisor who is called: context and extension."""
 
 
 @dataclass
@@ -152,6 +159,13 @@ class World:
 
     def ask(self, seat: str, agent: str, command: object) -> object:
         actor = Actor(person=agent, name=self.rules.names.get(agent, ""), role="agent", seat=seat)
+        answer, effects = self.floor.command(actor, command, self.now())  # type: ignore[arg-type]
+        self.take(effects)
+        self.settle()
+        return answer
+
+    def oversee(self, command: object, phone: str = "8901", role: str = "supervisor") -> object:
+        actor = Actor(person="9001", name="李班长", role=role, seat=phone)
         answer, effects = self.floor.command(actor, command, self.now())  # type: ignore[arg-type]
         self.take(effects)
         self.settle()
@@ -219,6 +233,17 @@ class World:
                 )
                 self.legs[uid] = Leg(channel, seat=seat, citizen=citizen, wanted=room)
                 return [ChannelCreated(channel), ChannelChanged(self.change(uid, is_ringing=True))]
+            case CallSupervisor(_, uid, phone, context, exten, spied):
+                name = f"PJSIP/{phone}-{self.fresh():08x}"
+                channel = Channel(uid, name, uid, False, False, "", "", "from-seat", "")
+                self.legs[uid] = Leg(channel, spied=spied, goes_to=(context, exten))
+                return [ChannelCreated(channel), ChannelChanged(self.change(uid, is_ringing=True))]
+            case RaiseCaller(_, _, channel, _):
+                leg = self.named(channel)
+                if leg is not None and leg.channel.uid in self.waiting:
+                    self.waiting.remove(leg.channel.uid)
+                    self.waiting.insert(0, leg.channel.uid)
+                return []
             case SendTo(_, channel, context, exten):
                 leg = self.named(channel)
                 return self.send(leg, context, exten) if leg is not None else []
@@ -273,7 +298,7 @@ class World:
         return [
             uid
             for uid, leg in self.legs.items()
-            if leg.channel.linkedid == uid and not uid.startswith(("tp-", "st-"))
+            if leg.channel.linkedid == uid and not uid.startswith(("tp-", "st-", "sp-"))
         ]
 
     def dialled_by(self) -> dict[str, str]:
@@ -284,6 +309,9 @@ class World:
 
     def thirds(self) -> list[str]:
         return [uid for uid in self.legs if uid.startswith("tp-")]
+
+    def supervisors(self) -> list[str]:
+        return [uid for uid in self.legs if uid.startswith("sp-")]
 
     def called(self) -> list[str]:
         """Whoever we called and has not answered: third parties, seats, citizens."""
@@ -366,7 +394,11 @@ class World:
             events.append(BridgeLeft(leg.channel, bridge))
         if room:
             events.append(RoomLeft(leg.channel, room))
-        events += self.leave_line(leg.channel)
+        if uid in self.waiting:
+            events += self.leave_line(leg.channel)
+            for other_uid, other in list(self.legs.items()):
+                if other.citizen == uid and not other.wanted and not other.bridge:
+                    events += self.hang_up(other_uid)
         for other_uid, other in list(self.legs.items()):
             if (
                 alone
@@ -379,10 +411,18 @@ class World:
         if context.startswith("room-"):
             leg.room = exten
             return [*events, RoomJoined(leg.channel, exten)]
-        if context.startswith("held"):
+        if context.startswith("spy-") and self.named(leg.spied) is None:
+            return [*events, *self.hang_up(uid)]
+        if context.startswith(("held", "spy-")):
             return [*events, ChannelChanged(leg.channel)]
         self.join_line(uid, exten)
         return [*events, CallerQueued(leg.channel, exten)]
+
+    def supervisor_answers(self, uid: str) -> None:
+        leg = self.legs[uid]
+        self.feed(ChannelChanged(self.change(uid, is_up=True)))
+        if uid in self.legs:
+            self.feed(*self.send(leg, *leg.goes_to))
 
     def third_rings(self, uid: str) -> None:
         self.feed(ChannelChanged(self.change(uid, is_ringing=True)))
@@ -406,7 +446,13 @@ class World:
         events.append(ChannelHungUp(leg.channel, cause))
         for other_uid, other in list(self.legs.items()):
             rung_by_queue = other.citizen == uid and not other.wanted
-            ends = rung_by_queue or (leg.bridge and other.bridge == leg.bridge) or (other.room == uid)
+            is_spying = other.spied == leg.channel.name and other.channel.context.startswith("spy-")
+            ends = (
+                rung_by_queue
+                or is_spying
+                or (leg.bridge and other.bridge == leg.bridge)
+                or (other.room == uid)
+            )
             if ends:
                 events += self.hang_up(other_uid)
         return events

@@ -1,0 +1,140 @@
+// Owns the supervisor's panel: what may be done to the seat or caller that was clicked, and asking for it.
+
+import { byId, el, keyed, setText } from "./dom.js";
+
+const TOAST_MS = 6000;
+const HEARING = ["listen", "whisper", "barge", "take_over"];
+const OTHERS = ["hang_up", "answer_hand", "ready", "wrap_up", "sign_out"];
+const DANGER = new Set(["take_over", "hang_up", "sign_out"]);
+
+export class Panel {
+  constructor(config, link) {
+    this.config = config;
+    this.link = link;
+    this.about = null;
+    this.toastTimer = 0;
+    byId("oversee-close").addEventListener("click", () => this.open(null));
+    byId("to-all").addEventListener("click", () => this.open({ all: true }));
+    byId("oversee-message").addEventListener("submit", (event) => this.write(event));
+    byId("stop-hearing").addEventListener("click", () => this.ask("stop"));
+    byId("phone").addEventListener("change", () => byId("phone-form").submit());
+    for (const reason of config.reasons) {
+      const button = el("button", { class: "btn small", onclick: () => this.askSeat("not_ready", { reason }) }, reason);
+      byId("oversee-reasons").append(button);
+    }
+    for (const [box, names] of [["oversee-hearing", HEARING], ["oversee-acts", OTHERS]]) {
+      for (const name of names) byId(box).append(this.button(name));
+    }
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.open(null));
+  }
+
+  button(name) {
+    const look = DANGER.has(name) ? "btn small danger" : "btn small";
+    return el("button", { class: look, "data-act": name, onclick: () => this.askSeat(name) }, this.config.words.oversight[name]);
+  }
+
+  // `about`: { seat }, { call } or { all: true }; null closes.
+  open(about) {
+    this.about = about;
+    byId("oversee-why").value = "";
+    byId("oversee-text").value = "";
+    this.paint();
+    if (about) byId("oversee-close").focus();
+  }
+
+  // Where my phone is: the seat that it hears, and what it does.
+  mine() {
+    if (!this.config.seat) return null;
+    for (const call of this.link.seen.conversations.values()) {
+      const part = (call.participants ?? []).find((p) => p.phone === this.config.seat);
+      if (part) return part;
+    }
+    return null;
+  }
+
+  paint() {
+    const mine = this.mine();
+    byId("hearing").hidden = mine === null;
+    if (mine) {
+      const word = this.config.words.oversight[mine.oversight];
+      setText(byId("hearing-what"), mine.state === "ringing" ? `话机振铃：${word} ${mine.watches}` : `正在${word} ${mine.watches}`);
+    }
+    const seat = this.about?.seat && this.link.seen.seats.get(this.about.seat);
+    const call = this.about?.call && this.link.seen.conversations.get(this.about.call);
+    if (this.about && !this.about.all && !seat && !call) this.about = null;
+    byId("oversee").hidden = this.about === null;
+    byId("oversee-seat").hidden = !seat;
+    byId("oversee-call").hidden = !call;
+    byId("oversee-message").hidden = Boolean(call);
+    if (seat) this.paintSeat(seat, mine);
+    if (call) this.paintCall(call);
+    if (this.about?.all) setText(byId("oversee-title"), "群发消息");
+  }
+
+  paintSeat(seat, mine) {
+    const can = new Set(seat.supervise ?? []);
+    const isUp = this.link.isUp;
+    setText(byId("oversee-title"), `${seat.id} ${seat.agent_name || seat.agent || "无人签入"}`);
+    for (const button of byId("oversee-seat").querySelectorAll("[data-act]")) {
+      const name = button.dataset.act;
+      const isHeard = HEARING.includes(name);
+      button.disabled = !isUp || !can.has(`supervise.${name}`) || (isHeard && !this.config.seat);
+      if (isHeard) button.setAttribute("aria-pressed", String(mine?.watches === seat.id && mine.oversight === name));
+    }
+    for (const button of byId("oversee-reasons").children) button.disabled = !isUp || !can.has("supervise.not_ready");
+    byId("oversee-no-phone").hidden = Boolean(this.config.seat);
+    byId("oversee-send").disabled = !isUp || !can.has("supervise.message");
+  }
+
+  paintCall(call) {
+    const name = this.link.seen.contexts.get(call.id)?.masked ?? "市民";
+    setText(byId("oversee-title"), `指派 ${name}`);
+    const isWaiting = (call.supervise ?? []).includes("supervise.pick");
+    const free = [...this.link.seen.seats.values()].filter((s) => isWaiting && (s.supervise ?? []).includes("supervise.pick"));
+    free.sort((a, b) => a.id.localeCompare(b.id));
+    keyed(byId("oversee-free"), free, (s) => s.id, (s) => this.freeSeat(s), (node, s) => {
+      setText(node.lastChild, this.config.words.seat[s.state]);
+      node.disabled = !this.link.isUp;
+    });
+    byId("oversee-none").hidden = free.length > 0;
+    setText(byId("oversee-none"), isWaiting ? "没有可指派的座席" : "该来电已不在排队中");
+  }
+
+  freeSeat(seat) {
+    const pick = () => this.ask("pick", { conversation: this.about.call, seat: seat.id }).then((isDone) => isDone && this.open(null));
+    return el("button", { class: "btn small", onclick: pick }, el("b", {}, seat.id), el("span", { class: "muted" }));
+  }
+
+  // About the seat that the panel shows (nobody's, when it writes to all).
+  askSeat(name, args = {}) {
+    return this.ask(name, this.about?.seat ? { seat: this.about.seat, ...args } : args);
+  }
+
+  // With the reason, if one was written.
+  async ask(name, args = {}) {
+    const why = byId("oversee-why").value.trim();
+    try {
+      await this.link.ask(`supervise.${name}`, why ? { ...args, why } : args);
+      return true;
+    } catch (refusal) {
+      this.toast(refusal.message);
+      return false;
+    }
+  }
+
+  async write(event) {
+    event.preventDefault();
+    if (await this.askSeat("message", { text: byId("oversee-text").value })) {
+      byId("oversee-text").value = "";
+      this.toast("消息已发送");
+    }
+  }
+
+  toast(message) {
+    clearTimeout(this.toastTimer);
+    const node = byId("toast");
+    node.hidden = false;
+    setText(node, message);
+    this.toastTimer = setTimeout(() => (node.hidden = true), TOAST_MS);
+  }
+}

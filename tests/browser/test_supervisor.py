@@ -1,0 +1,133 @@
+"""Owns a supervisor's work before the wall in a real browser: one click on a seat, then one on a word."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from cli.stage import Stage
+from ctiserver.client import Client
+from rehearsal.city import answer
+from tests.browser.conftest import LAPTOP, LARGE, Visit, Visitor
+from tests.browser.test_day import AGENT, SEAT, STATE, SUPERVISOR, TILE, be_ready, dial, finish
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PHONE = "8901"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def agent(visit: Visit) -> AsyncIterator[Visitor]:
+    visitor = await visit(LAPTOP)
+    await visitor.sit_down(AGENT, SEAT)
+    yield visitor
+    assert visitor.complaints == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def supervisor(visit: Visit) -> AsyncIterator[Visitor]:
+    """A supervisor before the wall, with a phone."""
+    visitor = await visit(LARGE)
+    await visitor.log_in(SUPERVISOR)
+    await visitor.until(TILE, SEAT)
+    await visitor.page.click(TILE)
+    assert await visitor.page.is_disabled("[data-act='listen']")
+    await visitor.page.select_option("#phone", PHONE)
+    await visitor.page.wait_for_url("**/wall")
+    await visitor.until(TILE, SEAT)
+    assert await visitor.page.input_value("#phone") == PHONE
+    yield visitor
+    assert visitor.complaints == []
+
+
+async def test_a_click_on_a_seat_opens_what_may_be_done_and_a_listener_switches_while_it_runs(
+    agent: Visitor, supervisor: Visitor, there: Stage
+) -> None:
+    await there.city.behave(SEAT, answer(after_s=0.3))
+    await there.city.behave(PHONE, answer(after_s=0.3))
+    page = supervisor.page
+    await be_ready(agent)
+    await dial(there.city, "13800006001", 1)
+    await supervisor.until(TILE, "通话")
+    await page.click(TILE)
+    await supervisor.until("#oversee-title", SEAT)
+    await page.fill("#oversee-why", "新员工")
+    await page.click("[data-act='listen']")
+    await supervisor.until("#hearing", f"正在监听 {SEAT}")
+    await page.click("[data-act='whisper']")
+    await supervisor.until("#hearing", f"正在密语 {SEAT}")
+    assert await page.get_attribute("[data-act='whisper']", "aria-pressed") == "true"
+    assert await agent.page.locator("#participants .party").count() == 2, "the agent is not told"
+    await page.click("#stop-hearing")
+    await page.locator("#hearing").wait_for(state="hidden")
+    await page.click("[data-act='take_over']")
+    await agent.until("#toast", "班长已接管该通话")
+    await agent.until(STATE, "整理")
+    await supervisor.until("#hearing", f"正在拦截 {SEAT}")
+    await page.click("#stop-hearing")
+    await page.locator("#hearing").wait_for(state="hidden")
+    await there.city.hang_up_all()
+
+
+async def test_a_message_comes_to_the_agents_page_and_stays_in_its_list(
+    agent: Visitor, supervisor: Visitor
+) -> None:
+    page = supervisor.page
+    await page.click("#to-all")
+    await supervisor.until("#oversee-title", "群发消息")
+    await page.fill("#oversee-text", "今天 17 点停水，<b>来电增多</b>")
+    await page.keyboard.press("Enter")
+    await agent.until("#toast", "今天 17 点停水，<b>来电增多</b>")
+    await supervisor.until("#toast", "消息已发送")
+    await agent.page.click("#messages-open")
+    await agent.until("#messages", "今天 17 点停水")
+    await agent.page.keyboard.press("Escape")
+
+
+async def test_a_raised_hand_is_seen_on_the_wall_and_answered(
+    agent: Visitor, supervisor: Visitor, there: Stage
+) -> None:
+    async with Client(there.push_url, lambda: there.token_for(AGENT, SEAT)) as beside:
+        await beside.until(lambda seen: SEAT in seen.seats)
+        await beside.ask("seat.raise_hand")
+    await supervisor.until(f"{TILE}.is-warned", "举手")
+    await supervisor.page.click("#alarms .line")
+    await supervisor.page.click("[data-act='answer_hand']")
+    await agent.until("#toast", "班长已看到您的举手")
+    await supervisor.until("#no-alarms", "目前没有告警")
+
+
+async def test_a_seat_is_made_not_ready_and_a_waiting_caller_is_put_first_and_picked_for_it(
+    agent: Visitor, supervisor: Visitor, there: Stage
+) -> None:
+    page = supervisor.page
+    await page.click(TILE)
+    await page.click("#oversee-reasons >> text=培训")
+    await agent.until(STATE, "培训")
+    await agent.until("#toast", "班长已将您示忙")
+    await dial(there.city, "13800006002", 2)
+    await supervisor.until("#waiting", "138****6002")
+    await page.click("#waiting >> text=提前")
+    await supervisor.until("#waiting", "已提前")
+    await page.click("#waiting >> text=指派")
+    await supervisor.until("#oversee-title", "138****6002")
+    await page.click(f"#oversee-free button:has-text('{SEAT}')")
+    await agent.until("#call-number", "138****6002")
+    await agent.until(STATE, "通话")
+    await page.locator("#oversee").wait_for(state="hidden")
+    await finish(agent)
+
+
+@pytest.mark.parametrize("size", [LAPTOP, LARGE], ids=["laptop", "large"])
+async def test_the_panel_fits_beside_57_seats(visit: Visit, size: dict[str, int]) -> None:
+    wall = await visit(size)
+    await wall.log_in(SUPERVISOR)
+    await wall.until(TILE, SEAT)
+    await wall.page.focus(TILE)
+    await wall.page.keyboard.press("Enter")
+    await wall.until("#oversee-title", SEAT)
+    fits = "e => e.scrollHeight <= e.clientHeight && e.scrollWidth <= e.clientWidth"
+    for where in ("html", ".bar", "aside"):
+        assert await wall.page.locator(where).evaluate(fits), where
+    await wall.page.keyboard.press("Escape")
+    await wall.page.locator("#oversee").wait_for(state="hidden")
