@@ -14,14 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from asterisk_conf.paths import NodePaths
 from asterisk_conf.ports import ami_host
 from ctiserver.ami.connection import Link
-from ctiserver.ami.errors import ActionError, OutcomeUnknown
+from ctiserver.ami.errors import ActionError, OutcomeUnknown, Refused
 from ctiserver.api.commands import Actor, Command, Refusal
 from ctiserver.api.history import History
 from ctiserver.api.pushes import Push, Snapshot
 from ctiserver.api.states import CaseBrief, Contact
 from ctiserver.hooks.service import Webhooks
 from ctiserver.metrics import Figures, MetricsServer
-from ctiserver.model.effects import SendKey, SwitchEffect
+from ctiserver.model.effects import MoveToRoom, SendKey, SendTo, SwitchEffect
 from ctiserver.model.events import Event
 from ctiserver.model.state import Rules
 from ctiserver.push.server import PushServer
@@ -46,6 +46,10 @@ log = structlog.get_logger("ctiserver")
 FIRST_LINK_S = 20.0
 MARK_EVERY_S = 10.0
 RULES_EVERY_S = 15.0
+IN_TRANSIT_S = (0.02, 0.05, 0.1, 0.2)
+"""Pauses before a move is asked for again: Asterisk takes some milliseconds from one place to the next."""
+_IN_TRANSIT = "channel not up"
+"""Its word for a channel on its way; also for one that is ending, which no pause brings back."""
 KEY_GAP_S = 0.25
 """From one key to the next: sent closer together, the far end hears keys twice."""
 CONTACTS = 5
@@ -71,13 +75,26 @@ class LinkedSwitch:
     async def perform(self, effect: SwitchEffect) -> None:
         """Have the effect done at the switch."""
         try:
-            await self._link.perform(effect)
+            await self._moved_on(effect)
             if isinstance(effect, SendKey):
                 await asyncio.sleep(KEY_GAP_S)
         except OutcomeUnknown:
             log.warning("answer lost; the next look at the switch will tell", ref=effect.ref)
         except ActionError as error:
             raise SwitchRefused(str(error)) from error
+
+    async def _moved_on(self, effect: SwitchEffect) -> None:
+        """Perform; a move of a channel that is on its way from the last one is asked for again, for it was
+        refused and not begun.
+        """
+        for pause_s in IN_TRANSIT_S if isinstance(effect, SendTo | MoveToRoom) else ():
+            try:
+                return await self._link.perform(effect)
+            except Refused as error:
+                if _IN_TRANSIT not in str(error):
+                    raise
+            await asyncio.sleep(pause_s)
+        return await self._link.perform(effect)
 
     async def resync(self) -> None:
         """Look at the whole switch."""
