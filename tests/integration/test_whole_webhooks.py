@@ -138,7 +138,9 @@ async def test_killing_the_cti_server_loses_no_event_and_changes_no_id(told: Tol
         await cti.start()
         await citizen.hang_up()
         await until(lambda: is_over(integrator, number), 30)
-    await until(lambda: refused <= {one.id for one in integrator.heard[dead_at:]}, 15)
+    await until(
+        lambda: refused <= {one.id for one in integrator.heard[dead_at:]}, 45
+    )  # its third try may be 17 s after the second
     assert sorted(told_of(integrator, number, "call")) == ["call.answered", "call.ended", "call.offered"]
     assert all(one.is_signed for one in integrator.heard)
 
