@@ -50,7 +50,7 @@ test: setup lint unit ## everything: checks, unit, replay, then a real Asterisk 
 	@echo "test: tests/integration"
 	@$(PYTEST) $(AT_ONCE) tests/integration
 	@echo "test: tests/browser"
-	@$(PYTEST) tests/browser
+	@$(PYTEST) -n 2 --dist loadfile tests/browser
 	@echo "test: all passed"
 
 lint: $(LINKED) ## ruff, mypy --strict and the floors of the house (import-linter)
