@@ -21,7 +21,15 @@ from rehearsal import city as city_of
 from rehearsal import tones
 from rehearsal.ports import free_ports
 from tests.integration.test_whole_consult import Span, becomes, matrix
-from tests.integration.test_whole_hotline import SEAT, at_seat, attempt_is, quiet, records, talking
+from tests.integration.test_whole_hotline import (
+    SEAT,
+    at_seat,
+    attempt_is,
+    everybody_gone,
+    quiet,
+    records,
+    talking,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -112,7 +120,7 @@ async def test_a_consulted_colleague_hears_only_the_seat_and_takes_over_when_it_
             "citizen<second",
             "second<citizen",
         }
-    assert there.city.parties() == []
+    await everybody_gone(there)
 
 
 async def test_an_outbound_call_rings_the_agent_then_the_citizen_and_is_kept(there: Stage) -> None:
@@ -192,7 +200,7 @@ async def test_a_citizen_who_does_not_answer_leaves_a_reason_at_the_seat(there: 
         await client.until(lambda seen: seen.seats[SEAT].state is SeatState.READY, 10)
     (row,) = await records(there, number)
     assert row.outcome == Outcome.NOT_REACHED.value
-    assert there.city.parties() == []
+    await everybody_gone(there)
 
 
 async def test_an_agent_may_call_only_what_the_settings_allow(there: Stage) -> None:

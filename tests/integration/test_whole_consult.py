@@ -17,7 +17,15 @@ from hotline.settings import QueueSettings, Settings
 from rehearsal import city as city_of
 from rehearsal.legs import Leg
 from rehearsal.ports import free_ports
-from tests.integration.test_whole_hotline import SEAT, at_seat, attempt_is, quiet, records, talking
+from tests.integration.test_whole_hotline import (
+    SEAT,
+    at_seat,
+    attempt_is,
+    everybody_gone,
+    quiet,
+    records,
+    talking,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -107,7 +115,7 @@ async def test_hold_consult_switch_merge_and_complete_by_tone(there: Stage) -> N
     assert await matrix(completed, {"citizen": citizen, "third": third}) == {"citizen<third", "third<citizen"}
     (row,) = await records(there, citizen.number)
     assert row.outcome == "answered"
-    assert there.city.parties() == []
+    await everybody_gone(there)
 
 
 async def test_a_blind_transfer_to_a_busy_department_brings_the_citizen_back_first_in_line(
@@ -161,7 +169,7 @@ async def test_a_seat_that_hangs_up_on_a_held_citizen_sends_them_back_to_the_que
         await becomes(client, SeatState.TALKING)
         await citizen.hang_up()
         await client.until(lambda seen: not seen.conversations)
-    assert there.city.parties() == []
+    await everybody_gone(there)
 
 
 async def test_a_held_citizen_who_gives_up_leaves_no_leg_behind(there: Stage) -> None:
@@ -174,4 +182,4 @@ async def test_a_held_citizen_who_gives_up_leaves_no_leg_behind(there: Stage) ->
         await third.ended()
         await seat.ended()
         await client.until(lambda seen: not seen.conversations)
-    assert there.city.parties() == []
+    await everybody_gone(there)

@@ -24,7 +24,7 @@ from rehearsal.city import CitizenCall
 from rehearsal.legs import CallEnded, Leg, State
 from rehearsal.ports import free_ports
 from rehearsal.switchboard import Switchboard
-from tests.integration.test_whole_hotline import past_the_greeting, quiet, records
+from tests.integration.test_whole_hotline import everybody_gone, past_the_greeting, quiet, records
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -137,7 +137,7 @@ async def test_no_hang_up_at_any_step_leaves_anybody_alone(there: Stage) -> None
             *(play(scene, step, who) for scene, (step, who) in zip(scenes, CASES, strict=True))
         )
     assert [fault for fault in faults if fault] == []
-    assert there.city.parties() == []
+    await everybody_gone(there)
     assert await channels(there) == []
 
 
