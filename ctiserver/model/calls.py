@@ -452,12 +452,14 @@ def enter(state: State, leg: Leg | None, *, bridge: str = "", room: str = "") ->
     """A leg came into a bridge or a room: whoever is there with the citizen talks."""
     if leg is None:
         return
+    call = state.calls.get(leg.call)
     if bridge:
         leg.bridge = bridge
     if room:
         leg.room = room
         state.touch(leg)
-    call = state.calls.get(leg.call)
+    if leg.room and leg.bridge and call is not None:  # told of in either order
+        consult.reunite(state, call, leg)
     if leg.watch is not None:
         came_to_room(state, call, leg)
         return

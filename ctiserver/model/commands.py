@@ -193,10 +193,11 @@ def call_third(state: State, seat: SeatPlace, leg: Leg, call: Call, asked: Calli
     is_apart = isinstance(asked, Consult)
     attempt = attempts.begin(state, seat, call, target, is_apart=is_apart)
     ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
-    consult.make_room(state, ref, leg, call, apart=is_apart)
-    attempts.ring(state, ref, call, attempt)
     if isinstance(asked, Transfer):
-        state.do(HangUpChannel(ref, leg.channel))
+        consult.give_away(state, ref, leg, call)
+    else:
+        consult.make_room(state, ref, leg, call, apart=is_apart)
+    attempts.ring(state, ref, call, attempt)
     for other in call.legs.values():
         state.touch(other)
     return {"conversation": call.id, "n": str(attempt.n)}

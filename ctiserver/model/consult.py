@@ -18,7 +18,7 @@ from ctiserver.api.commands import (
     Transfer,
     refuse,
 )
-from ctiserver.api.states import Oversight
+from ctiserver.api.states import Oversight, Role
 from ctiserver.model import attempts, lines
 from ctiserver.model.effects import HangUpChannel, MoveToRoom, SendTo
 from ctiserver.model.state import (
@@ -112,6 +112,19 @@ def requeue(state: State, ref: str, seat: Leg, call: Call) -> None:
     state.do(HangUpChannel(ref, seat.channel))
 
 
+def give_away(state: State, ref: str, seat: Leg, call: Call) -> None:
+    """The citizen to their room, where whom they are given to will come; the seat is let go and does not come
+    along, for a room must not lose somebody while another enters (`reunite`).
+    """
+    citizen = call.legs[call.citizen]
+    for other in companions(call, seat) if is_held(call) else ():
+        state.do(SendTo(ref, other.channel, "held-third", call.uid))
+    if citizen.room != call.uid:
+        bring_supervisors(state, ref, call, call.uid)
+        state.do(SendTo(ref, citizen.channel, "room-citizen", call.uid))
+    state.do(HangUpChannel(ref, seat.channel))
+
+
 def make_room(state: State, ref: str, seat: Leg, call: Call, *, apart: bool) -> None:
     """Bring people to where whom they call will come: the side room with `apart`, else the citizen's."""
     citizen = call.legs[call.citizen]
@@ -134,6 +147,20 @@ def bring_supervisors(state: State, ref: str, call: Call, room: str) -> None:
             state.do(SendTo(ref, leg.channel, entrance(leg), room))
 
 
+def reunite(state: State, call: Call, leg: Leg) -> None:
+    """Whoever is in this leg's room by name and in another bridge comes in again.
+
+    Asterisk can make two conferences of one name: somebody who comes in while the last one leaves is let into
+    the conference that has just ended, and the next to come gets a new one. Nobody would hear anybody. The
+    citizen last: a room ends when they leave it.
+    """
+    for other in sorted(call.legs.values(), key=lambda one: one.role is Role.CITIZEN):
+        if other.room == leg.room and other.bridge and other.bridge != leg.bridge:
+            state.do(SendTo(state.ref("parted"), other.channel, entrance(other), leg.room))
+
+
 def entrance(leg: Leg) -> str:
     """The part of the dialplan by which a leg enters a room."""
+    if leg.role is Role.CITIZEN:
+        return "room-citizen"
     return "room-seat" if leg.seat else "room-third"

@@ -13,11 +13,13 @@ from ctiserver.api.commands import (
     Requeue,
     Retrieve,
     SignIn,
+    ThreeWay,
     Transfer,
 )
 from ctiserver.api.history import CallAnswered, CallEnded, SeatChanged
 from ctiserver.api.states import Action, AttemptState, LegState, Outcome, Phase, SeatState
 from ctiserver.model.effects import MoveToRoom, SendTo
+from ctiserver.model.events import BridgeEntered, BridgeLeft
 from tests.unit.test_floor import HOUSING, only, state_of, talking
 from tests.unit.world import World
 
@@ -126,11 +128,34 @@ def test_a_blind_transfer_frees_the_seat_at_once_and_falls_back_to_the_queue() -
     world, citizen, leg = talking()
     assert isinstance(ask(world, Transfer(HOUSING)), dict)
     assert leg not in world.legs
+    moved = [effect for effect in world.refs if isinstance(effect, SendTo | MoveToRoom)]
+    assert [(effect.channel, effect.context) for effect in moved if isinstance(effect, SendTo)] == [
+        (world.legs[citizen].channel.name, "room-citizen")
+    ], "a seat that came along and left at once could leave the citizen in a conference that has ended"
+    assert len(moved) == 1
     assert state_of(world) is SeatState.WRAP_UP
     third = f"tp-{citizen}-1"
     assert world.legs[third].wanted == citizen
     world.feed(*world.hang_up(third, 17))
     assert world.waiting == [citizen]
+
+
+def test_whoever_is_in_the_room_by_name_and_in_another_conference_comes_in_again() -> None:
+    world, citizen, leg = talking()
+    assert isinstance(ask(world, ThreeWay(HOUSING)), dict)
+    third = f"tp-{citizen}-1"
+    for uid in (citizen, leg):
+        world.feed(BridgeEntered(world.legs[uid].channel, "ended"))
+    world.refs.clear()
+    world.third_answers(third)
+    assert world.refs == [], "one who is told of without a conference yet is in none of another name"
+    world.feed(BridgeEntered(world.legs[third].channel, "ended"))
+    assert world.refs == []
+    world.feed(BridgeLeft(world.legs[third].channel, "ended"))
+    asked = world.floor.step(BridgeEntered(world.legs[third].channel, "new"), world.now())
+    moved = [(effect.channel, effect.context) for effect in asked if isinstance(effect, SendTo)]
+    names = [world.legs[uid].channel.name for uid in (leg, citizen)]
+    assert moved == list(zip(names, ("room-seat", "room-citizen"), strict=True)), "the citizen last"
 
 
 def test_a_citizen_sent_back_to_the_queue_is_answered_by_another_seat() -> None:
