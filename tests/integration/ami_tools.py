@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
-from ctiserver.model.events import Event
+from ctiserver.ami.connection import Link
+from ctiserver.model.events import Event, Resynced, SwitchSnapshot
 
 E = TypeVar("E")
 
@@ -46,6 +47,19 @@ class Heard:
                 if found:
                     return found[0]
                 await self._news.wait()
+
+
+async def look(link: Link, heard: Heard) -> SwitchSnapshot:
+    """The switch as it is now."""
+    await link.resync()
+    return heard.all(Resynced)[-1].snapshot
+
+
+async def hotline_is_empty(link: Link, heard: Heard) -> None:
+    """The hotline has no channel any more: it ends its own a moment after the city ended the other side."""
+    async with asyncio.timeout(10):
+        while (await look(link, heard)).channels:  # noqa: ASYNC110 - it is the hotline that is asked
+            await asyncio.sleep(0.05)
 
 
 class BadNetwork:

@@ -54,7 +54,7 @@ from hotline.secret import Secrets
 from hotline.settings import Settings
 from rehearsal.city import CitizenCall, City, answer, busy
 from rehearsal.legs import Leg
-from tests.integration.ami_tools import BadNetwork, Heard
+from tests.integration.ami_tools import BadNetwork, Heard, hotline_is_empty, look
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -87,14 +87,10 @@ async def link(
         await city.hang_up(leg)
         await leg.ended()
     if link.is_up:
-        for member in await members_now(link, heard):
+        await hotline_is_empty(link, heard)
+        for member in (await look(link, heard)).members:
             await link.perform(RemoveMember("r", member.queue, member.seat))
     await link.stop()
-
-
-async def members_now(link: Link, heard: Heard) -> tuple[Member, ...]:
-    await link.resync()
-    return heard.all(Resynced)[-1].snapshot.members
 
 
 async def talk(link: Link, heard: Heard, city: City, n: int = 3) -> tuple[CitizenCall, Leg, Channel, Channel]:
@@ -113,9 +109,7 @@ async def phone_is_back(link: Link, heard: Heard, city: City) -> None:
     await city.register(SEAT)
     async with asyncio.timeout(10):
         while True:
-            since = heard.mark()
-            await link.resync()
-            if SEAT in (await heard.next(Resynced, since=since)).snapshot.phones_up:
+            if SEAT in (await look(link, heard)).phones_up:
                 return
             await asyncio.sleep(0.1)
 
@@ -133,7 +127,7 @@ async def test_the_first_thing_told_is_how_the_switch_looks(
 async def test_a_seat_signs_in_pauses_with_a_reason_and_signs_out(link: Link, heard: Heard) -> None:
     await link.perform(AddMember("r", "12345", SEAT, AGENT, True, "小休"))
     assert await heard.next(MemberAdded) == MemberAdded("12345", SEAT, AGENT, True, "小休")
-    assert await members_now(link, heard) == (Member("12345", SEAT, AGENT, True, "小休"),)
+    assert (await look(link, heard)).members == (Member("12345", SEAT, AGENT, True, "小休"),)
     await link.perform(PauseMember("r", SEAT, True, "用餐"))
     assert await heard.next(MemberPaused) == MemberPaused("12345", SEAT, True, "用餐")
     since = heard.mark()
@@ -155,8 +149,7 @@ async def test_a_call_is_told_in_order_and_found_again_by_a_look(
     ]
     assert order == [ChannelCreated, CallerQueued, SeatRung, CallerLeftQueue, BridgeEntered]
     assert (channel.number, channel.caller_name) == ("13800138000", "泰安市民热线")
-    await link.resync()
-    found = heard.all(Resynced)[-1].snapshot
+    found = await look(link, heard)
     assert {each.uid for each in found.channels} == {channel.uid, leg.uid}
     assert all(each.is_up for each in found.channels)
     assert [set(uids) for uids in found.bridges.values()] == [{channel.uid, leg.uid}]
@@ -173,8 +166,7 @@ async def test_a_caller_who_waits_is_found_by_a_look(link: Link, heard: Heard, c
         since = heard.mark()
         await city.call(f"1380013800{n}", n=n)
         callers.append((await heard.next(CallerQueued, since=since)).channel.uid)
-    await link.resync()
-    assert heard.all(Resynced)[-1].snapshot.waiting == {"12345": tuple(callers)}
+    assert (await look(link, heard)).waiting == {"12345": tuple(callers)}
 
 
 async def test_110_joins_in_a_room_and_a_look_agrees_with_what_confbridge_says(
@@ -185,8 +177,7 @@ async def test_110_joins_in_a_room_and_a_look_agrees_with_what_confbridge_says(
     await link.perform(CallThirdParty("r", f"tp-{channel.uid}-1", "110", channel.uid, ""))
     third = await heard.next(RoomJoined, lambda event: event.channel.uid == f"tp-{channel.uid}-1")
     assert third.room == channel.uid
-    await link.resync()
-    found = heard.all(Resynced)[-1].snapshot
+    found = await look(link, heard)
     session = Session(lambda _frame: None, None)
     switch = hotline_settings.switch
     await session.open(switch.host, switch.ami_port, "cti", hotline_secrets.ami_cti, 5)
@@ -233,7 +224,7 @@ async def test_a_nasty_value_never_reaches_the_socket(link: Link, heard: Heard) 
         await link.perform(
             AddMember("r", "12345", SEAT, "1001\r\n\r\nAction: QueueAdd\r\nQueue: 12345", False, "")
         )
-    assert await members_now(link, heard) == ()
+    assert (await look(link, heard)).members == ()
 
 
 async def test_a_phone_that_signs_off_is_down_and_comes_back(link: Link, heard: Heard, city: City) -> None:

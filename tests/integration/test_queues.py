@@ -13,11 +13,12 @@ from asterisk_conf.node import Node
 from ctiserver.ami.connection import Link
 from ctiserver.ami.errors import Refused
 from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RaiseCaller, RemoveMember, SendTo
-from ctiserver.model.events import CallerQueued, ChannelHungUp, Member, MemberPaused, Resynced, SeatRung
+from ctiserver.model.events import CallerQueued, ChannelHungUp, Member, MemberPaused, SeatRung
 from hotline.secret import Secrets
 from hotline.settings import LineSettings, Settings, SkillSettings, check
 from rehearsal.city import City
 from tests.integration.ami_tools import Heard as Ears
+from tests.integration.ami_tools import hotline_is_empty, look
 from tests.integration.queue_tools import CLOSED, ENTERPRISE, GENERAL, MERGED, SMALL, doors
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -59,14 +60,14 @@ async def heard(
     for leg in city.parties():
         await city.hang_up(leg)
         await leg.ended()
+    await hotline_is_empty(heard.link, heard)
     for member in await members(heard):
         await heard.link.perform(RemoveMember("r", member.queue, member.seat))
     await heard.link.stop()
 
 
 async def members(heard: Heard) -> list[Member]:
-    await heard.link.resync()
-    return sorted(heard.all(Resynced)[-1].snapshot.members, key=lambda member: member.queue)
+    return sorted((await look(heard.link, heard)).members, key=lambda member: member.queue)
 
 
 async def serve(heard: Heard, seat: str, **penalties: int) -> None:
@@ -163,9 +164,8 @@ async def test_a_raised_caller_goes_before_those_who_came_earlier(heard: Heard, 
         uids.append(joined.channel.uid)
         channels.append(joined.channel.name)
     await heard.link.perform(RaiseCaller("r", GENERAL, channels[2], 5))
-    await heard.link.resync()
     first, second, third = uids
-    assert heard.all(Resynced)[-1].snapshot.waiting == {GENERAL: (third, first, second)}
+    assert (await look(heard.link, heard)).waiting == {GENERAL: (third, first, second)}
     with pytest.raises(Refused):
         await heard.link.perform(RaiseCaller("r", GENERAL, "PJSIP/city-0000ffff", 5))
 
@@ -175,7 +175,11 @@ async def test_a_closed_queue_turns_its_callers_away_and_by_where_they_end_it_is
 ) -> None:
     citizen = await city.call("13805380031", dial=CLOSED, n=31)
     ended = await heard.next(ChannelHungUp)
-    assert (ended.channel.context, ended.channel.exten) == ("closed", CLOSED)
+    assert (ended.channel.context, ended.channel.exten, ended.channel.number) == (
+        "closed",
+        CLOSED,
+        citizen.number,
+    )
     await citizen.ended()
     assert heard.all(CallerQueued) == []
 
