@@ -84,7 +84,7 @@ MODULES = (
 
 EVENTS = (
     "FullyBooted", "Shutdown", "Reload",
-    "Newchannel", "Newstate", "Hangup", "DialBegin", "DialEnd", "OriginateResponse", "Hold", "Unhold",
+    "Newchannel", "Newstate", "Hangup", "OriginateResponse", "Hold", "Unhold",
     "MusicOnHoldStart",
     "BridgeEnter", "BridgeLeave", "ConfbridgeJoin", "ConfbridgeLeave", "ConfbridgeEnd",
     "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon",

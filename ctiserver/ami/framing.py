@@ -10,7 +10,8 @@ MAX_LINE = 8_192
 """Bytes. Asterisk itself cuts a channel variable at 4,096."""
 _GREETING = b"Asterisk Call Manager/"
 _MAX_GREETING = 128
-_KINDS = (b"Event: ", b"Response: ")
+_EVENT = b"Event: "
+_KINDS = (_EVENT, b"Response: ")
 
 
 class NotAsterisk(Exception):
@@ -50,12 +51,12 @@ class Framer:
             self._is_skipping = False
             del frames[0]
         self._bound()
-        # Nearly every frame is right at once; only the others are looked at closely.
+        # Nearly every frame is an event and right at once; only the others are looked at closely.
         return [
             kept
             for frame in frames
             if (
-                kept := frame if len(frame) <= MAX_LINE and frame.startswith(_KINDS) else self._checked(frame)
+                kept := frame if len(frame) <= MAX_LINE and frame.startswith(_EVENT) else self._checked(frame)
             )
         ]
 

@@ -46,6 +46,8 @@ _UNKNOWN = "<unknown>"
 _WITHHELD = frozenset((_UNKNOWN, "", "anonymous", "unknown", "restricted", "unavailable", "private"))
 _DOWN = frozenset(("UNAVAILABLE", "INVALID", "UNKNOWN"))
 """Device states of a phone that cannot be rung."""
+_DOWN_BYTES = frozenset(state.encode() for state in _DOWN)
+_DEVICE_STATE = b"Event: DeviceStateChange\r\n"
 _SEAT = re.compile(r"PJSIP/([0-9]{1,10})")
 
 
@@ -66,6 +68,7 @@ def _channel_pattern(prefix: str) -> re.Pattern[str]:
 
 
 _CHANNEL = _channel_pattern("")
+_UID_MARK = "\r\nUniqueid: "
 _DEST = _channel_pattern("Dest")
 
 
@@ -79,13 +82,18 @@ def event_name(frame: bytes) -> bytes:
 
 def translate(frame: bytes) -> Event | None:
     """What happened, or None for what we do not use; Malformed when it cannot be told."""
-    # `event_name`, in line: nearly all that arrives passes here, and most of it goes no further.
+    # `event_name`, in line: nearly all that arrives passes here, and most of it goes no further. No answer
+    # has an event's name at that place.
     end = frame.find(b"\r\n")
-    make = _EVENTS.get(frame[7 : end if end >= 0 else None]) if frame.startswith(b"Event: ") else None
-    if make is _device_state and _NO_PHONE.search(frame) is not None:
-        return None
-    # Byte by byte a bad character becomes U+FFFD; it never swallows the line end behind it.
-    return None if make is None else make(frame.decode("utf-8", "replace"))
+    make = _EVENTS.get(frame[7:end] if end >= 0 else frame[7:])
+    if make is None:
+        return _device_state(frame) if frame.startswith(_DEVICE_STATE) else None
+    try:
+        text = frame.decode()
+    except UnicodeDecodeError:
+        # Byte by byte a bad character becomes U+FFFD; it never swallows the line end behind it.
+        text = frame.decode("utf-8", "replace")
+    return make(text)
 
 
 def headers(frame: bytes) -> dict[str, str]:
@@ -127,16 +135,9 @@ def seat_of(interface: str) -> str:
     return found.group(1) if found is not None else ""
 
 
-def _channel(text: str, prefix: str = "") -> Channel:
-    found = (_DEST if prefix else _CHANNEL).search(text)
-    if found is None:
-        return _channel_by_name(text, prefix)
-    return _made(*found.groups())
-
-
-def _channel_by_name(text: str, prefix: str) -> Channel:
+def _by_name(text: str, prefix: str) -> Iterable[str]:
     """The same as the pattern finds, in whatever order the headers stand."""
-    return _made(*(value(text, prefix + name) for name in _FIELDS))
+    return [value(text, prefix + name) for name in _FIELDS]
 
 
 _ESCAPED = re.compile(r"\\(.)")
@@ -148,9 +149,11 @@ def unescaped(text: str) -> str:
     return _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), text)
 
 
-def _made(
-    name: str, state: str, num: str, caller: str, context: str, exten: str, uid: str, linkedid: str
-) -> Channel:
+def _channel(text: str, prefix: str = "") -> Channel:
+    found = (_DEST if prefix else _CHANNEL).search(text)
+    name, state, num, caller, context, exten, uid, linkedid = (
+        _by_name(text, prefix) if found is None else found.groups()
+    )
     if not uid:
         raise Malformed("a channel without Uniqueid")
     if not num.isdecimal():
@@ -162,11 +165,29 @@ def _made(
     return Channel(uid, name, linkedid, state == _UP, state == _RINGING, num, caller, context, exten)
 
 
+def _uid(text: str) -> str:
+    """The channel's id alone, where nothing else of it is wanted."""
+    begin = text.rfind(_UID_MARK) + len(_UID_MARK)  # it stands near the end
+    end = text.find("\r\n", begin)
+    uid = (text[begin:end] if end >= 0 else text[begin:]) if begin >= len(_UID_MARK) else ""
+    if not uid:
+        raise Malformed("a channel without Uniqueid")
+    return uid
+
+
 def _whole(text: str, name: str) -> int:
     digits = value(text, name)
     if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
         raise Malformed(f"{name} is no number")
     return int(digits)
+
+
+def _created(text: str) -> Event:
+    return ChannelCreated(_channel(text))
+
+
+def _changed(text: str) -> Event:
+    return ChannelChanged(_channel(text))
 
 
 def _hangup(text: str) -> Event:
@@ -178,7 +199,7 @@ def _bridge_enter(text: str) -> Event:
 
 
 def _bridge_leave(text: str) -> Event:
-    return BridgeLeft(_channel(text), value(text, "BridgeUniqueid"))
+    return BridgeLeft(_uid(text), value(text, "BridgeUniqueid"))
 
 
 def _room_join(text: str) -> Event:
@@ -186,7 +207,7 @@ def _room_join(text: str) -> Event:
 
 
 def _room_leave(text: str) -> Event:
-    return RoomLeft(_channel(text), value(text, "Conference"))
+    return RoomLeft(_uid(text), value(text, "Conference"))
 
 
 def _caller_join(text: str) -> Event:
@@ -194,12 +215,12 @@ def _caller_join(text: str) -> Event:
 
 
 def _caller_leave(text: str) -> Event:
-    return CallerLeftQueue(_channel(text), value(text, "Queue"))
+    return CallerLeftQueue(_uid(text), value(text, "Queue"))
 
 
 def _agent_called(text: str) -> Event | None:
     seat = seat_of(value(text, "Interface"))
-    return SeatRung(_channel(text), _channel(text, "Dest"), seat) if seat else None
+    return SeatRung(_channel(text, "Dest"), seat) if seat else None
 
 
 def _agent_ring_no_answer(text: str) -> Event | None:
@@ -228,18 +249,20 @@ def _member_pause(text: str) -> Event | None:
     return MemberPaused(value(text, "Queue"), seat, value(text, "Paused") == "1", value(text, "PausedReason"))
 
 
-_NO_PHONE = re.compile(rb"\r\nDevice: (?!PJSIP/[0-9])")
-"""Queues, rooms and trunks are devices too, and change their state more often than phones."""
-_PHONE = re.compile(r"\r\nDevice: PJSIP/([0-9]+)\r\nState: ([A-Z_]+)(?:\r\n|$)")
+_DEVICE = re.compile(rb"\r\nDevice: (?:PJSIP/([0-9]++)\r\nState: ([A-Z_]++)(?=\r\n|\Z)|(?!PJSIP/[0-9]))")
 
 
-def _device_state(text: str) -> Event | None:
-    """Every ring and answer of 57 phones comes by here, so the usual order of headers has a short way."""
-    found = _PHONE.search(text)
-    if found is not None:
-        return PhoneChanged(found.group(1), found.group(2) not in _DOWN)
-    seat = seat_of(value(text, "Device"))
-    return PhoneChanged(seat, value(text, "State") not in _DOWN) if seat else None
+def _device_state(frame: bytes) -> Event | None:
+    """Of a phone. Queues, rooms and trunks are devices too, and change their state more often: no other kind
+    of event comes in such numbers, so neither has to be decoded.
+    """
+    found = _DEVICE.search(frame)
+    if found is None:
+        text = frame.decode("utf-8", "replace")
+        seat = seat_of(value(text, "Device"))
+        return PhoneChanged(seat, value(text, "State") not in _DOWN) if seat else None
+    seat_id, now = found.groups()
+    return None if seat_id is None else PhoneChanged(seat_id.decode(), now not in _DOWN_BYTES)
 
 
 def _originate_response(text: str) -> Event | None:
@@ -250,10 +273,9 @@ def _originate_response(text: str) -> Event | None:
 
 
 _EVENTS: dict[bytes, Callable[[str], Event | None]] = {
-    b"Newchannel": lambda text: ChannelCreated(_channel(text)),
-    b"Newstate": lambda text: ChannelChanged(_channel(text)),
-    b"MusicOnHoldStart": lambda text: ChannelChanged(_channel(text)),
-    b"DialBegin": lambda text: ChannelChanged(_channel(text, "Dest")),
+    b"Newchannel": _created,
+    b"Newstate": _changed,
+    b"MusicOnHoldStart": _changed,
     b"ChanSpyStart": lambda text: ChannelChanged(_channel(text, "Spyer")),
     b"Hangup": _hangup,
     b"Hold": lambda text: PhoneHeld(_channel(text), True),
@@ -269,7 +291,6 @@ _EVENTS: dict[bytes, Callable[[str], Event | None]] = {
     b"QueueMemberAdded": _member_added,
     b"QueueMemberRemoved": _member_removed,
     b"QueueMemberPause": _member_pause,
-    b"DeviceStateChange": _device_state,
     b"OriginateResponse": _originate_response,
     b"Shutdown": lambda _text: SwitchStopped(),
 }
@@ -325,7 +346,7 @@ class _Look:
                     place = (_whole(text, "Position"), value(text, "Uniqueid"))
                     self.lines[value(text, "Queue")].append(place)
                 case b"DeviceStateChange":
-                    phone = _device_state(text)
+                    phone = _device_state(frame)
                     if isinstance(phone, PhoneChanged) and phone.is_up:
                         self.phones_up.append(phone.seat)
         except Malformed:

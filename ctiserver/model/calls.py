@@ -37,6 +37,7 @@ from ctiserver.model.events import (
     SeatRung,
 )
 from ctiserver.model.state import (
+    CALLED_BY_US,
     LEFT,
     Attempt,
     Call,
@@ -51,7 +52,6 @@ from ctiserver.model.state import (
 
 _KEYED = re.compile(r"Local/([0-9]+)@sos-route-")
 """How the dialplan calls an emergency service for a seat's keypad."""
-_ENDPOINT = re.compile(r"PJSIP/([A-Za-z0-9_.]+)-[0-9a-fA-F]+")
 
 _CAUSES = {
     17: AttemptState.BUSY,
@@ -86,7 +86,7 @@ def on_bridge_left(state: State, event: BridgeLeft) -> None:
 
     Leaving, here and below, makes no leg of a channel: it may be told after the channel's own Hangup.
     """
-    leg = state.legs.get(event.channel.uid)
+    leg = state.legs.get(event.uid)
     if leg is not None and leg.bridge == event.bridge:
         leg.bridge = ""
 
@@ -98,7 +98,7 @@ def on_room_joined(state: State, event: RoomJoined) -> None:
 
 def on_room_left(state: State, event: RoomLeft) -> None:
     """ConfbridgeLeave. Of a third party whom the room's end parts, it comes after the Hangup."""
-    leg = state.legs.get(event.channel.uid)
+    leg = state.legs.get(event.uid)
     if leg is not None and leg.room == event.room:
         leg.room = ""
         state.touch(leg)
@@ -119,13 +119,12 @@ def on_queued(state: State, event: CallerQueued) -> None:
 
 def on_left_queue(state: State, event: CallerLeftQueue) -> None:
     """QueueCallerLeave."""
-    leave_queue(state, event.channel.uid, event.queue)
+    leave_queue(state, event.uid, event.queue)
 
 
 def on_seat_rung(state: State, event: SeatRung) -> None:
     """AgentCalled."""
-    see(state, event.channel)
-    rung = see(state, event.leg)
+    rung = see(state, event.channel)
     if rung is not None:
         ring(state, rung)
 
@@ -189,24 +188,32 @@ def moved(state: State, leg: Leg, context: str) -> None:
 
 def adopt(state: State, channel: Channel) -> Leg | None:
     """Make a leg of a channel never seen before, by its name and ids."""
-    ours = called_for(channel.uid)
-    if ours is not None:
-        adopt_ours = adopt_third if channel.uid.startswith("tp-") else adopt_rung_seat
-        return adopt_ours(state, channel, *ours)
+    if channel.uid.startswith(CALLED_BY_US):
+        return adopt_called(state, channel)
     if channel.context == "room-third":
         return adopt_keyed(state, channel)
-    if supervision_of(channel.uid) is not None:
-        return spying.adopt(state, channel)
-    found = _ENDPOINT.fullmatch(channel.name)
-    if found is None:
-        return None
-    endpoint = found.group(1)
+    endpoint = endpoint_of(channel)
     if endpoint in state.seats:
         return adopt_seat(state, channel, endpoint) if channel.linkedid != channel.uid else None
     is_known = channel.uid in state.calls
     if endpoint in state.rules.trunks and (channel.linkedid == channel.uid or is_known):
         return adopt_citizen(state, channel, endpoint)
     return None
+
+
+def endpoint_of(channel: Channel) -> str:
+    """The phone or trunk whose channel that is, "" for one of another kind."""
+    name, _, _ = channel.name.rpartition("-")
+    return name[6:] if name.startswith("PJSIP/") else ""
+
+
+def adopt_called(state: State, channel: Channel) -> Leg | None:
+    """Make a leg of the channel of somebody whom we called."""
+    ours = called_for(channel.uid)
+    if ours is None:
+        return spying.adopt(state, channel) if supervision_of(channel.uid) is not None else None
+    adopt_ours = adopt_third if channel.uid.startswith("tp-") else adopt_rung_seat
+    return adopt_ours(state, channel, *ours)
 
 
 def adopt_citizen(state: State, channel: Channel, trunk: str) -> Leg:
@@ -248,8 +255,7 @@ def adopt_seat(state: State, channel: Channel, seat_id: str) -> Leg | None:
 def adopt_rung_seat(state: State, channel: Channel, call_uid: str, n: int) -> Leg | None:
     """The phone of a seat that we rang; it stops when nobody wants it any more, or a call was faster."""
     call = state.calls.get(call_uid)
-    found = _ENDPOINT.fullmatch(channel.name)
-    seat = state.seats.get(found.group(1)) if found is not None else None
+    seat = state.seats.get(endpoint_of(channel))
     if seat is None:
         return None
     attempt = next((attempt for attempt in call.attempts if attempt.n == n), None) if call else None
@@ -492,7 +498,9 @@ def are_together(one: Leg, other: Leg) -> bool:
 
 def is_in(call: Call, leg: Leg, citizen: Leg) -> bool:
     """Takes part in the conversation: with the citizen, or at one of the places where only such legs come."""
-    return are_together(leg, citizen) or leg.room == side_room(call) or leg.context == "held-third"
+    if are_together(leg, citizen) or leg.context == "held-third":
+        return True
+    return leg.room != "" and leg.room == side_room(call)
 
 
 def join(state: State, call: Call, leg: Leg) -> None:
@@ -740,7 +748,8 @@ def outlives_citizen(call: Call, leg: Leg) -> bool:
     """A leg that Asterisk would leave behind: still called, parked, or in the side room."""
     is_called = leg.uid.startswith(("tp-", "st-")) and not leg.joined_mono
     is_called = is_called or (leg.watch is not None and not leg.is_up)
-    return is_called or leg.context == "held-third" or leg.room == side_room(call)
+    is_aside = leg.room != "" and leg.room == side_room(call)
+    return is_called or is_aside or leg.context == "held-third"
 
 
 def drop(state: State, call: Call) -> None:

@@ -154,9 +154,13 @@ def reunite(state: State, call: Call, leg: Leg) -> None:
     the conference that has just ended, and the next to come gets a new one. Nobody would hear anybody. The
     citizen last: a room ends when they leave it.
     """
-    for other in sorted(call.legs.values(), key=lambda one: one.role is Role.CITIZEN):
-        if other.room == leg.room and other.bridge and other.bridge != leg.bridge:
-            state.do(SendTo(state.ref("parted"), other.channel, entrance(other), leg.room))
+    parted = [
+        other
+        for other in call.legs.values()
+        if other.room == leg.room and other.bridge and other.bridge != leg.bridge
+    ]
+    for other in sorted(parted, key=lambda one: one.role is Role.CITIZEN):
+        state.do(SendTo(state.ref("parted"), other.channel, entrance(other), leg.room))
 
 
 def entrance(leg: Leg) -> str:

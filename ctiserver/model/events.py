@@ -1,8 +1,8 @@
 """Owns what can happen to the floor, in the past tense. `ctiserver.ami.translate` makes them from
 Asterisk's events.
 
-Each channel event carries the channel's own facts (`Channel`), so that a leg never seen before can be taken
-in at once.
+Each event of a channel that comes or changes carries its own facts (`Channel`), so that a leg never seen
+before can be taken in at once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ChannelCreated(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChannelChanged(msgspec.Struct, frozen=True, gc=False):
-    """Newstate, DialBegin and the other moments at which only the channel's own state matters."""
+    """Newstate and the other moments at which only the channel's own state matters."""
 
     channel: Channel
 
@@ -55,9 +55,9 @@ class BridgeEntered(msgspec.Struct, frozen=True, gc=False):
 
 
 class BridgeLeft(msgspec.Struct, frozen=True, gc=False):
-    """BridgeLeave."""
+    """BridgeLeave of the channel `uid`. Leaving tells of no channel that is new, so the rest is not read."""
 
-    channel: Channel
+    uid: str
     bridge: str
 
 
@@ -69,9 +69,9 @@ class RoomJoined(msgspec.Struct, frozen=True, gc=False):
 
 
 class RoomLeft(msgspec.Struct, frozen=True, gc=False):
-    """ConfbridgeLeave."""
+    """ConfbridgeLeave of the channel `uid`."""
 
-    channel: Channel
+    uid: str
     room: str
 
 
@@ -90,17 +90,16 @@ class CallerQueued(msgspec.Struct, frozen=True, gc=False):
 
 
 class CallerLeftQueue(msgspec.Struct, frozen=True, gc=False):
-    """QueueCallerLeave: picked up, gave up, or was taken out."""
+    """QueueCallerLeave of the channel `uid`: picked up, gave up, or was taken out."""
 
-    channel: Channel
+    uid: str
     queue: str
 
 
 class SeatRung(msgspec.Struct, frozen=True, gc=False):
-    """AgentCalled: app_queue rings `seat` (channel `leg`) for the citizen `channel`."""
+    """AgentCalled: app_queue rings `seat` by `channel`, whose Linkedid is the citizen's Uniqueid."""
 
     channel: Channel
-    leg: Channel
     seat: str
 
 

@@ -6,8 +6,6 @@ the seat's channel; in a room it talks. A switch is a move from one to the other
 
 from __future__ import annotations
 
-import re
-
 from ctiserver.api.history import Supervised
 from ctiserver.api.pushes import Notice
 from ctiserver.api.states import PHONE_NOT_REACHED_ZH, SUPERVISED_ZH, Oversight, Role
@@ -24,8 +22,6 @@ from ctiserver.model.state import (
     supervision_of,
     supervisor_uid,
 )
-
-_PHONE = re.compile(r"PJSIP/([0-9]+)-[0-9a-fA-F]+")
 
 PLACES = {Oversight.LISTEN: "spy-listen", Oversight.WHISPER: "spy-whisper"}
 """Where in the dialplan a phone hears a seat without being in its room."""
@@ -45,8 +41,7 @@ def adopt(state: State, channel: Channel) -> Leg | None:
     if watch is None:  # asked for before a restart of ours
         watch = call.watches[n] = Watch(n=n)
         watch.seat = channel.exten if channel.context in _HEARD_AT else ""
-    found = _PHONE.fullmatch(channel.name)
-    watch.phone = found.group(1) if found is not None else ""
+    watch.phone = calls.endpoint_of(channel)
     leg = Leg(uid=channel.uid, channel=channel.name, role=Role.SUPERVISOR, call=call.uid, watch=watch)
     return calls.add_leg(state, call, leg)
 

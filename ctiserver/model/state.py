@@ -320,11 +320,19 @@ def seat_call_of(uid: str) -> tuple[str, int] | None:
     return called_for(uid) if uid.startswith("st-") else None
 
 
+CALLED_BY_US = ("tp-", "st-", "sp-")
+"""How the Uniqueids begin that we give: of third parties, seats, supervisors."""
+
+
 def called_for(uid: str) -> tuple[str, int] | None:
     """(call, n) of whomever we called for a call, or None for every other Uniqueid."""
     if not uid.startswith(("tp-", "st-")):
         return None
-    call, _, n = uid[3:].rpartition("-")
+    return _numbered(uid[3:])
+
+
+def _numbered(text: str) -> tuple[str, int] | None:
+    call, _, n = text.rpartition("-")
     return (call, int(n)) if call and n.isdecimal() and len(n) < 6 else None
 
 
@@ -335,9 +343,7 @@ def supervisor_uid(call: str, n: int) -> str:
 
 def supervision_of(uid: str) -> tuple[str, int] | None:
     """(call, n) of a supervisor's Uniqueid, or None when it is not one."""
-    call, _, n = uid[3:].rpartition("-")
-    is_ours = uid.startswith("sp-") and call and n.isdecimal() and len(n) < 6
-    return (call, int(n)) if is_ours else None
+    return _numbered(uid[3:]) if uid.startswith("sp-") else None
 
 
 def attempt_uid(call: Call, attempt: Attempt) -> str:
@@ -366,13 +372,10 @@ def third_parties(call: Call) -> list[Leg]:
 
 def companions(call: Call, me: Leg) -> list[Leg]:
     """Everybody but the citizen and `me` who has answered: other seats first, then third parties."""
+    if len(call.legs) == 2 and call.citizen in call.legs and me.uid != call.citizen:
+        return []
     seats = [leg for leg in call.legs.values() if leg.seat and leg.joined_mono and leg is not me]
     return [*sorted(seats, key=lambda leg: leg.seat), *third_parties(call)]
-
-
-def barging(call: Call) -> list[Leg]:
-    """Supervisors who talk in it: they go wherever the seat goes."""
-    return [leg for leg in call.legs.values() if leg.role is Role.SUPERVISOR and leg.room]
 
 
 def is_accompanied(call: Call, me: Leg) -> bool:

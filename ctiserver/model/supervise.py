@@ -184,11 +184,16 @@ def talking(state: State, seat_id: str) -> tuple[Leg, Call] | Refusal:
     place = state.seats.get(seat_id)
     if place is None:
         return refuse(Code.NO_SEAT)
+    return heard_at(state, place) or refuse(Code.SEAT_NOT_TALKING)
+
+
+def heard_at(state: State, place: SeatPlace) -> tuple[Leg, Call] | None:
+    """The leg and call that a supervisor could hear at the seat."""
     leg = state.legs.get(place.leg)
     call = state.calls.get(leg.call) if leg is not None else None
     if leg is None or call is None or not leg.joined_mono or leg.context == "held-third":
-        return refuse(Code.SEAT_NOT_TALKING)
-    return (leg, call) if call.citizen in call.legs else refuse(Code.SEAT_NOT_TALKING)
+        return None
+    return (leg, call) if call.citizen in call.legs else None
 
 
 def hang_up(state: State, actor: Actor, asked: SuperviseHangUp) -> Answer:
@@ -360,7 +365,7 @@ def seat_actions(state: State, seat: SeatPlace, now_state: SeatState) -> tuple[A
     if not seat.agent:
         return ()
     allowed = [Action.SUPERVISE_MESSAGE, Action.SUPERVISE_NOT_READY, Action.SUPERVISE_SIGN_OUT]
-    if not isinstance(talking(state, seat.id), Refusal):
+    if heard_at(state, seat) is not None:
         allowed += _HEARING_ACTIONS
     if now_state is not SeatState.READY:
         allowed.append(Action.SUPERVISE_READY)

@@ -15,7 +15,6 @@ from ctiserver.model.state import (
     SeatPlace,
     State,
     Watch,
-    barging,
     companions,
     is_accompanied,
     is_held,
@@ -146,24 +145,32 @@ def call_actions(now_state: SeatState, call: Call | None, me: Leg) -> tuple[Acti
 
 def phase(state: State, call: Call) -> Phase:
     """Where the conversation stands, from its legs."""
-    if is_held(call):
+    citizen = state.citizen_of(call)
+    if citizen is not None and citizen.context == "held":
         return Phase.HELD
-    seats = [leg for leg in call.legs.values() if leg.role is Role.SEAT]
-    if any(leg.context != "held-third" for leg in third_parties(call)):
-        return Phase.CONFERENCE
-    if sum(bool(leg.joined_mono) and leg.context != "held-third" for leg in seats) > 1:
+    seats = thirds = 0
+    is_talking = is_ringing = False
+    for leg in call.legs.values():
+        is_here = leg.joined_mono > 0 and leg.context != "held-third"
+        if leg.role is Role.SEAT:
+            seats += is_here
+            is_talking = is_talking or leg.joined_mono > 0
+            is_ringing = is_ringing or leg.has_rung
+        elif leg.role is Role.THIRD_PARTY:
+            thirds += is_here
+        elif leg.role is Role.SUPERVISOR and leg.room:
+            is_talking = True
+    if thirds or seats > 1:
         return Phase.CONFERENCE
     if call.is_outbound and not call.answered_us:
         return Phase.DIALLING
-    if any(leg.joined_mono for leg in seats) or barging(call):
+    if is_talking:
         return Phase.TALKING
-    if any(leg.has_rung for leg in seats):
+    if is_ringing:
         return Phase.RINGING
-    citizen = state.citizen_of(call)
     if citizen is not None and citizen.room:
         return Phase.CONFERENCE
-    is_waiting = any(call.uid in line.waiting for line in state.lines.values())
-    return Phase.QUEUED if is_waiting else Phase.GREETING
+    return Phase.QUEUED if supervise.line_of(state, call) else Phase.GREETING
 
 
 def conversation_view(state: State, call: Call) -> states.Conversation:
@@ -195,7 +202,10 @@ _RANK = {Role.CITIZEN: 0, Role.SEAT: 1, Role.THIRD_PARTY: 2, Role.SUPERVISOR: 3}
 
 def ordered(call: Call) -> list[Leg]:
     """Citizen, seats, third parties, supervisors, each by id: the same whoever was seen first."""
-    return sorted(call.legs.values(), key=lambda leg: (_RANK[leg.role], leg.seat, leg.n, leg.uid))
+    legs = list(call.legs.values())
+    if len(legs) > 1:
+        legs.sort(key=lambda leg: (_RANK[leg.role], leg.seat, leg.n, leg.uid))
+    return legs
 
 
 def participant_view(state: State, call: Call, leg: Leg) -> states.Participant:

@@ -66,10 +66,10 @@ class Stage:
     async def talking(self, n: int = 1) -> tuple[CitizenCall, Leg, Channel, Channel]:
         since = self.heard.mark()
         citizen, channel = await self.queued(n)
-        rung = await self.heard.next(SeatRung, lambda e: e.channel.uid == channel.uid, since=since)
-        await self.heard.next(BridgeEntered, lambda e: e.channel.uid == rung.leg.uid, since=since)
+        rung = await self.heard.next(SeatRung, lambda e: e.channel.linkedid == channel.uid, since=since)
+        await self.heard.next(BridgeEntered, lambda e: e.channel.uid == rung.channel.uid, since=since)
         await asyncio.sleep(TALK_S)
-        return citizen, await self.city.leg(rung.seat), channel, rung.leg
+        return citizen, await self.city.leg(rung.seat), channel, rung.channel
 
     async def third(self, channel: Channel, leg: Channel, number: str, n: int = 1) -> str:
         if n == 1:
@@ -114,10 +114,12 @@ async def abandoned_while_ringing(stage: Stage) -> None:
     await stage.city.behave(SEAT, no_answer())
     citizen, channel = await stage.queued()
     rung = await stage.heard.next(SeatRung)
-    await stage.heard.next(ChannelChanged, lambda e: e.channel.uid == rung.leg.uid and e.channel.is_ringing)
+    await stage.heard.next(
+        ChannelChanged, lambda e: e.channel.uid == rung.channel.uid and e.channel.is_ringing
+    )
     await citizen.hang_up()
     await stage.gone(channel.uid)
-    await stage.gone(rung.leg.uid)
+    await stage.gone(rung.channel.uid)
 
 
 async def seat_does_not_answer(stage: Stage) -> None:
@@ -163,7 +165,7 @@ async def third_busy_then_another(stage: Stage) -> None:
     await stage.link.perform(HangUpChannel("r", third.name))
     await stage.gone(third.uid)
     await stage.city.hang_up(seat)
-    await stage.heard.next(RoomLeft, lambda e: e.channel.uid == leg.uid)
+    await stage.heard.next(RoomLeft, lambda e: e.uid == leg.uid)
     await stage.link.perform(SendTo("r", channel.name, "farewell", "s"))
     await stage.gone(channel.uid)
     await citizen.ended()

@@ -71,16 +71,16 @@ class Switch:
                 self.bridges[event.channel.uid] = event.bridge
                 self.write(at, "BRIDGE_ENTER", event.channel)
             case BridgeLeft():
-                self.bridges.pop(event.channel.uid, None)
+                self.bridges.pop(event.uid, None)
             case RoomJoined():
                 self.rooms[event.channel.uid] = event.room
             case RoomLeft():
-                self.rooms.pop(event.channel.uid, None)
+                self.rooms.pop(event.uid, None)
             case CallerQueued():
                 self.waiting.append(event.channel.uid)
                 self.write(at, "APP_START", event.channel, app="Queue")
             case CallerLeftQueue():
-                self.waiting.remove(event.channel.uid)
+                self.waiting.remove(event.uid)
             case ChannelHungUp():
                 del self.channels[event.channel.uid]
                 self.write(at, "CHAN_END", event.channel)

@@ -151,7 +151,7 @@ def test_whoever_is_in_the_room_by_name_and_in_another_conference_comes_in_again
     assert world.refs == [], "one who is told of without a conference yet is in none of another name"
     world.feed(BridgeEntered(world.legs[third].channel, "ended"))
     assert world.refs == []
-    world.feed(BridgeLeft(world.legs[third].channel, "ended"))
+    world.feed(BridgeLeft(third, "ended"))
     asked = world.floor.step(BridgeEntered(world.legs[third].channel, "new"), world.now())
     moved = [(effect.channel, effect.context) for effect in asked if isinstance(effect, SendTo)]
     names = [world.legs[uid].channel.name for uid in (leg, citizen)]

@@ -56,7 +56,7 @@ TALKING: tuple[Event, ...] = (
     ChannelCreated(CALLER),
     CallerQueued(CALLER, QUEUE),
     ChannelCreated(msgspec.structs.replace(PHONE, is_ringing=False)),
-    SeatRung(CALLER, PHONE, SEAT),
+    SeatRung(PHONE, SEAT),
     BridgeEntered(PHONE, "b1"),
     BridgeEntered(CALLER, "b1"),
 )

@@ -353,14 +353,14 @@ class World:
         if channel.uid not in self.waits_in:
             return []
         self.waiting.remove(channel.uid)
-        return [CallerLeftQueue(channel, self.waits_in.pop(channel.uid))]
+        return [CallerLeftQueue(channel.uid, self.waits_in.pop(channel.uid))]
 
     def ring(self, uid: str, seat: str) -> str:
         n = self.fresh()
         leg_uid = f"1700000000.{n}"
         channel = Channel(leg_uid, f"PJSIP/{seat}-{n:08x}", uid, False, False, "", "", "from-seat", "")
         self.legs[leg_uid] = Leg(channel, seat=seat, citizen=uid)
-        self.feed(ChannelCreated(channel), SeatRung(self.legs[uid].channel, channel, seat))
+        self.feed(ChannelCreated(channel), SeatRung(channel, seat))
         if leg_uid in self.legs:
             self.feed(ChannelChanged(self.change(leg_uid, is_ringing=True)))
         return leg_uid
@@ -391,9 +391,9 @@ class World:
             leg.channel, context="queue" if context == "requeue" else context
         )
         if bridge:
-            events.append(BridgeLeft(leg.channel, bridge))
+            events.append(BridgeLeft(leg.channel.uid, bridge))
         if room:
-            events.append(RoomLeft(leg.channel, room))
+            events.append(RoomLeft(leg.channel.uid, room))
         if uid in self.waiting:
             events += self.leave_line(leg.channel)
             for other_uid, other in list(self.legs.items()):
@@ -440,9 +440,9 @@ class World:
         events: list[Event] = []
         events += self.leave_line(leg.channel)
         if leg.bridge:
-            events.append(BridgeLeft(leg.channel, leg.bridge))
+            events.append(BridgeLeft(leg.channel.uid, leg.bridge))
         if leg.room:
-            events.append(RoomLeft(leg.channel, leg.room))
+            events.append(RoomLeft(leg.channel.uid, leg.room))
         events.append(ChannelHungUp(leg.channel, cause))
         for other_uid, other in list(self.legs.items()):
             rung_by_queue = other.citizen == uid and not other.wanted
