@@ -198,6 +198,8 @@ def call_third(state: State, seat: SeatPlace, leg: Leg, call: Call, asked: Calli
     else:
         consult.make_room(state, ref, leg, call, apart=is_apart)
     attempts.ring(state, ref, call, attempt)
+    if isinstance(asked, Transfer):
+        consult.let_go(state, leg)
     for other in call.legs.values():
         state.touch(other)
     return {"conversation": call.id, "n": str(attempt.n)}

@@ -109,12 +109,12 @@ def unite(state: State, ref: str, call: Call, others: list[Leg]) -> None:
 def requeue(state: State, ref: str, seat: Leg, call: Call) -> None:
     """The citizen to the queue's head; the seat's own phone is let go."""
     state.do(SendTo(ref, call.legs[call.citizen].channel, "requeue", lines.home(state, call)))
-    state.do(HangUpChannel(ref, seat.channel))
+    let_go(state, seat)
 
 
 def give_away(state: State, ref: str, seat: Leg, call: Call) -> None:
-    """The citizen to their room, where whom they are given to will come; the seat is let go and does not come
-    along, for a room must not lose somebody while another enters (`reunite`).
+    """The citizen to their room, where whom they are given to will come. The seat, to be let go, stays where
+    it is: a room must not lose somebody while another enters (`reunite`).
     """
     citizen = call.legs[call.citizen]
     for other in companions(call, seat) if is_held(call) else ():
@@ -122,7 +122,13 @@ def give_away(state: State, ref: str, seat: Leg, call: Call) -> None:
     if citizen.room != call.uid:
         bring_supervisors(state, ref, call, call.uid)
         state.do(SendTo(ref, citizen.channel, "room-citizen", call.uid))
-    state.do(HangUpChannel(ref, seat.channel))
+
+
+def let_go(state: State, seat: Leg) -> None:
+    """Hang the seat's phone up after its citizen has been moved. Asterisk does so itself when the two were
+    alone in the queue's bridge: then it refuses, and nobody minds.
+    """
+    state.do(HangUpChannel(state.ref("gone"), seat.channel))
 
 
 def make_room(state: State, ref: str, seat: Leg, call: Call, *, apart: bool) -> None:

@@ -326,7 +326,10 @@ def waiting(state: State, conversation: str) -> Call | Refusal:
 
 def line_of(state: State, call: Call) -> str:
     """The queue that the caller waits in, "" for none."""
-    return next((line.name for line in state.lines.values() if call.uid in line.waiting), "")
+    for line in state.lines.values():
+        if call.uid in line.waiting:
+            return line.name
+    return ""
 
 
 def record(

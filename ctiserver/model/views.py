@@ -189,9 +189,9 @@ def conversation_view(state: State, call: Call) -> states.Conversation:
         answered_us=call.answered_us,
         is_outbound=call.is_outbound,
         is_recording_paused=call.is_recording_paused,
-        seats=tuple(sorted(leg.seat for leg in call.legs.values() if leg.seat)),
-        participants=tuple(participant_view(state, call, leg) for leg in ordered(call)),
-        attempts=tuple(attempt_view(attempt) for attempt in call.attempts),
+        seats=tuple(sorted([leg.seat for leg in call.legs.values() if leg.seat])),
+        participants=tuple([participant_view(state, call, leg) for leg in ordered(call)]),
+        attempts=tuple([attempt_view(attempt) for attempt in call.attempts]),
         is_raised=call.is_raised,
         supervise=supervise.call_actions(state, call),
     )
@@ -247,8 +247,10 @@ def leg_state(call: Call, leg: Leg) -> LegState:
     if leg.context in ("held", "held-third"):
         return LegState.HELD
     if leg.role is Role.CITIZEN:
-        talks = any(other.joined_mono for other in call.legs.values())
-        return LegState.TALKING if talks else LegState.WAITING
+        for other in call.legs.values():
+            if other.joined_mono:
+                return LegState.TALKING
+        return LegState.WAITING
     if leg.joined_mono or (leg.watch is not None and leg.is_up):
         return LegState.TALKING
     return LegState.WAITING if leg.is_up else LegState.RINGING

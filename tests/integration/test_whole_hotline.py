@@ -97,6 +97,8 @@ async def talking(there: Stage, client: Client, n: int) -> tuple[CitizenCall, Le
     await client.until(lambda seen: seen.seats[SEAT].state is SeatState.TALKING, 30)
     seat = await there.city.leg(SEAT)
     await seat.answered()
+    # The figures of a queue come four times a second: a test that waits for one to wait again sees it anew.
+    await client.until(lambda seen: all(queue.waiting == 0 for queue in seen.queues.values()))
     return citizen, seat
 
 
