@@ -203,7 +203,7 @@ def _bridge_leave(text: str) -> Event:
 
 
 def _room_join(text: str) -> Event:
-    return RoomJoined(_channel(text), value(text, "Conference"))
+    return RoomJoined(_channel(text), value(text, "Conference"), value(text, "BridgeUniqueid"))
 
 
 def _room_leave(text: str) -> Event:

@@ -93,7 +93,10 @@ def on_bridge_left(state: State, event: BridgeLeft) -> None:
 
 def on_room_joined(state: State, event: RoomJoined) -> None:
     """ConfbridgeJoin."""
-    enter(state, see(state, event.channel), room=event.room)
+    leg = see(state, event.channel)
+    if leg is not None:
+        consult.reunite(state, leg, event.room, event.conference)
+    enter(state, leg, room=event.room)
 
 
 def on_room_left(state: State, event: RoomLeft) -> None:
@@ -464,8 +467,6 @@ def enter(state: State, leg: Leg | None, *, bridge: str = "", room: str = "") ->
     if room:
         leg.room = room
         state.touch(leg)
-    if leg.room and leg.bridge and call is not None:  # told of in either order
-        consult.reunite(state, call, leg)
     if leg.watch is not None:
         came_to_room(state, call, leg)
         return

@@ -153,20 +153,22 @@ def bring_supervisors(state: State, ref: str, call: Call, room: str) -> None:
             state.do(SendTo(ref, leg.channel, entrance(leg), room))
 
 
-def reunite(state: State, call: Call, leg: Leg) -> None:
-    """Whoever is in this leg's room by name and in another bridge comes in again.
+def reunite(state: State, leg: Leg, room: str, conference: str) -> None:
+    """The leg came into a conference; whoever is in another one of the room's name comes in again.
 
     Asterisk can make two conferences of one name: somebody who comes in while the last one leaves is let into
     the conference that has just ended, and the next to come gets a new one. Nobody would hear anybody. The
     citizen last: a room ends when they leave it.
     """
+    leg.conference = conference
+    call = state.calls.get(leg.call)
     parted = [
         other
-        for other in call.legs.values()
-        if other.room == leg.room and other.bridge and other.bridge != leg.bridge
+        for other in (call.legs.values() if call is not None and conference else ())
+        if other.room == room and other.conference not in ("", conference) and other is not leg
     ]
     for other in sorted(parted, key=lambda one: one.role is Role.CITIZEN):
-        state.do(SendTo(state.ref("parted"), other.channel, entrance(other), leg.room))
+        state.do(SendTo(state.ref("parted"), other.channel, entrance(other), room))
 
 
 def entrance(leg: Leg) -> str:

@@ -62,10 +62,11 @@ class BridgeLeft(msgspec.Struct, frozen=True, gc=False):
 
 
 class RoomJoined(msgspec.Struct, frozen=True, gc=False):
-    """ConfbridgeJoin. `room` is the citizen's Uniqueid."""
+    """ConfbridgeJoin. `room` is the citizen's Uniqueid; `conference` tells two of that name apart."""
 
     channel: Channel
     room: str
+    conference: str = ""
 
 
 class RoomLeft(msgspec.Struct, frozen=True, gc=False):

@@ -82,7 +82,7 @@ def place(state: State, snapshot: SwitchSnapshot) -> None:
         for uid in uids:
             found = state.legs.get(uid)
             if found is not None:
-                found.room = room
+                found.room, found.conference = room, found.bridge
     for leg in list(state.legs.values()):
         if leg.role is not Role.CITIZEN:
             calls.enter(state, leg)

@@ -111,6 +111,8 @@ class Leg(msgspec.Struct, kw_only=True, gc=False):
     has_rung: bool = False
     bridge: str = ""
     room: str = ""
+    conference: str = ""
+    """Which of the conferences of the room's name it came into."""
     is_on_hold: bool = False
     """The phone itself holds (话机保持)."""
     is_muted: bool = False

@@ -430,6 +430,7 @@ async def test_the_capture_command_records_a_call_without_its_callers_number(
     await citizen.hang_up()
     await heard.next(ChannelHungUp, lambda event: event.channel.uid == channel.uid)
     await seat.ended()
+    await asyncio.sleep(1)  # the recording has a connection of its own, which may hear of the end later
     recording.send_signal(signal.SIGINT)
     _, words = await recording.communicate()
     assert recording.returncode == 0

@@ -97,7 +97,7 @@ KNOWN: list[tuple[str, dict[str, str], Event | None]] = [
     ("Hangup", CITIZEN | {"Cause": "16", "Cause-txt": "Normal Clearing"}, ChannelHungUp(CITIZEN_IS, 16)),
     ("BridgeEnter", BRIDGE | CITIZEN, BridgeEntered(CITIZEN_IS, "b-1")),
     ("BridgeLeave", BRIDGE | CITIZEN, BridgeLeft(CITIZEN_IS.uid, "b-1")),
-    ("ConfbridgeJoin", ROOM | CITIZEN | {"Admin": "No"}, RoomJoined(CITIZEN_IS, "1795490995.0")),
+    ("ConfbridgeJoin", ROOM | CITIZEN | {"Admin": "No"}, RoomJoined(CITIZEN_IS, "1795490995.0", "b-2")),
     ("ConfbridgeLeave", ROOM | CITIZEN | {"Admin": "No"}, RoomLeft(CITIZEN_IS.uid, "1795490995.0")),
     ("QueueCallerJoin", CITIZEN | {"Queue": "12345", "Position": "1"}, CallerQueued(CITIZEN_IS, "12345")),
     (

@@ -19,7 +19,7 @@ from ctiserver.api.commands import (
 from ctiserver.api.history import CallAnswered, CallEnded, SeatChanged
 from ctiserver.api.states import Action, AttemptState, LegState, Outcome, Phase, SeatState
 from ctiserver.model.effects import MoveToRoom, SendTo
-from ctiserver.model.events import BridgeEntered, BridgeLeft
+from ctiserver.model.events import RoomJoined
 from tests.unit.test_floor import HOUSING, only, state_of, talking
 from tests.unit.world import World
 
@@ -145,14 +145,12 @@ def test_whoever_is_in_the_room_by_name_and_in_another_conference_comes_in_again
     assert isinstance(ask(world, ThreeWay(HOUSING)), dict)
     third = f"tp-{citizen}-1"
     for uid in (citizen, leg):
-        world.feed(BridgeEntered(world.legs[uid].channel, "ended"))
+        world.feed(RoomJoined(world.legs[uid].channel, citizen, "ended"))
     world.refs.clear()
     world.third_answers(third)
-    assert world.refs == [], "one who is told of without a conference yet is in none of another name"
-    world.feed(BridgeEntered(world.legs[third].channel, "ended"))
+    world.feed(RoomJoined(world.legs[third].channel, citizen, "ended"))
     assert world.refs == []
-    world.feed(BridgeLeft(third, "ended"))
-    asked = world.floor.step(BridgeEntered(world.legs[third].channel, "new"), world.now())
+    asked = world.floor.step(RoomJoined(world.legs[third].channel, citizen, "new"), world.now())
     moved = [(effect.channel, effect.context) for effect in asked if isinstance(effect, SendTo)]
     names = [world.legs[uid].channel.name for uid in (leg, citizen)]
     assert moved == list(zip(names, ("room-seat", "room-citizen"), strict=True)), "the citizen last"
