@@ -39,6 +39,8 @@ from hotline.moment import Moment
 from tests.replay import load
 from tests.replay.test_replay import BEGAN_US, IMPATIENT, Timed, events, every_trace
 
+pytestmark = pytest.mark.slow
+
 MONO_US = 1_000_000
 PARTING_US = 20_000
 PARTS = (BridgeLeft, ChannelHungUp, RoomLeft, SeatNotAnswered)

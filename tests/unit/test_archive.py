@@ -29,6 +29,8 @@ from hotline.errors import HotlineError
 from hotline.settings import RecordingSettings, Settings
 from tests.unit.archive_room import KEEP_DAYS, Room, decoded, sha256, write_wav
 
+pytestmark = pytest.mark.slow
+
 UID = "1764000000.7"
 WAYS = tuple(Direction)
 

@@ -27,6 +27,8 @@ from hotline.settings import DeskSettings, Settings
 from tests.unit.archive_room import AGO_US, Room
 from tests.unit.test_desk import KEYS, PASSWORD, Browser, free_port
 
+pytestmark = pytest.mark.slow
+
 UID, OTHER = "1764000000.7", "1764000000.8"
 CONVERSATION, FOREIGN = f"n1-{UID}", f"n1-{OTHER}"
 SOUND = f"/api/recordings/{CONVERSATION}/citizen"

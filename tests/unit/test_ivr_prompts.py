@@ -20,6 +20,8 @@ from ivr.errors import PromptFailed, PromptToolMissing
 from ivr.flows.greeting import PROMPTS
 from ivr.prompts import load_catalogue, main, render_all
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 
 
