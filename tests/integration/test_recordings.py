@@ -218,7 +218,7 @@ async def test_an_archive_killed_again_and_again_keeps_every_recording_once(tmp_
 @contextmanager
 def archive_process(file: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The archive as a process of its own; dead at the end."""
-    command = [sys.executable, "-m", "ctiserver.archive", "--settings", str(file)]
+    command = [sys.executable, "-m", "cli.process", "archive", "--settings", str(file)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         yield process
