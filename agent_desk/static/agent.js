@@ -157,7 +157,7 @@ function press(id) {
   if (!button.disabled && !button.hidden) button.click();
 }
 
-const directory = new Directory(config, ask);
+const directory = new Directory(config, ask, toast);
 const missed = new Missed(config, ask);
 const link = new PushLink(config, { onPush, onLink: () => paint() });
 
