@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from agent_desk import pages
+from agent_desk import listing, pages
 from agent_desk.floor import TOKEN_US, Floor, push_url
 from agent_desk.guard import SESSION, SESSION_ID
 from agent_desk.guard import api_session_of as _api_session
@@ -179,17 +179,8 @@ class Views:
         except FAILURES as error:
             log.warning("desk_directory_without_database", why=reason(error))
             return web.json_response({"message": "通讯录暂不可用，稍后自动重试"}, status=503)
-        listed = [
-            {
-                "id": unit.id,
-                "name": unit.name,
-                "initials": unit.initials,
-                "numbers": unit.numbers,
-                "hours": unit.office_hours,
-            }
-            for unit in units
-            if unit.kind is not UnitKind.EMERGENCY
-        ]
+        now_us = clock.now().utc_us
+        listed = [listing.shown(unit, now_us) for unit in units if unit.kind is not UnitKind.EMERGENCY]
         return web.json_response({"units": listed})
 
     async def missed(self, request: web.Request) -> web.Response:

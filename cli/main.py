@@ -21,6 +21,7 @@ from cli import doctor as doctor_of
 from cli import hooks as hooks_of
 from cli import people as people_of
 from cli import status as status_of
+from cli import units as units_of
 from cli.demo import demo as play
 from cli.rehearse import leftovers
 from cli.rehearse import rehearse as rehearse_on_stage
@@ -39,6 +40,8 @@ app = typer.Typer(
 )
 person = typer.Typer(help="The people who may log in.", no_args_is_help=True)
 app.add_typer(person, name="person")
+directory = typer.Typer(help="The directory of departments.", no_args_is_help=True)
+app.add_typer(directory, name="directory")
 hooks = typer.Typer(help="Webhooks: what integrators are sent.", no_args_is_help=True)
 app.add_typer(hooks, name="hooks")
 audit = typer.Typer(help="The audit trail: who did what to whom.", no_args_is_help=True)
@@ -194,6 +197,26 @@ def person_list(settings: SettingsFile = None) -> None:
     for known in asyncio.run(people_of.everybody(settings_from(settings)[0])):
         state = "" if known.enabled else "   (kept out)"
         say(f"{known.number}   {known.role.value:<10}   {known.name}{state}")
+
+
+@directory.command("load")
+def directory_load(
+    file: Annotated[Path, typer.Argument(help="CSV in UTF-8; its first line names the columns")],
+    settings: SettingsFile = None,
+) -> None:
+    """Take in departments from a table, replacing those of the same id; pages and calls follow in a while."""
+    site = settings_from(settings)[0]
+    units = units_of.read_units(file)
+    asyncio.run(units_of.take_in(site, units))
+    say(f"{len(units)} units were taken into the directory")
+
+
+@directory.command("list")
+def directory_list(settings: SettingsFile = None) -> None:
+    """Every unit: id, kind, numbers, office hours, name."""
+    for unit in asyncio.run(units_of.everything(settings_from(settings)[0])):
+        numbers, hours = " ".join(unit.numbers), unit.office_hours or "hours not known"
+        say(f"{unit.id}   {unit.kind.value}   {numbers}   {hours}   {unit.name}")
 
 
 @audit.command("verify")

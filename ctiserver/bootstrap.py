@@ -122,6 +122,8 @@ def rules_of(
         outbound=settings.outbound_allowed,
         supervisors=settings.supervisor_ids,
         tells_agent=settings.supervisors.tell_agent,
+        rest_reasons=settings.rest.reasons,
+        rest_most=settings.rest.most,
         directory={number: unit.name for unit in units for number in unit.numbers},
         others={
             number: (*unit.numbers[place + 1 :], *unit.numbers[:place])

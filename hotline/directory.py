@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.db.base import Base
 from hotline.errors import HotlineError
+from hotline.office_hours import ALWAYS, BadHours, read
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _NUMBER = re.compile(r"\+?[0-9]{3,16}")
@@ -41,7 +42,10 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """Pinyin initials of the name, lower case: sczj for 市财政局."""
     kind: UnitKind
     numbers: tuple[str, ...]
-    office_hours: str
+    office_hours: str = ""
+    """办公时间 in the form of `hotline.office_hours`; "" when nobody has said."""
+    office_remark: str = ""
+    """What the form cannot say: 采暖季全天."""
 
 
 class UnitRow(Base):
@@ -55,11 +59,12 @@ class UnitRow(Base):
     kind: Mapped[str] = mapped_column(String(16))
     numbers: Mapped[list[str]] = mapped_column(JSON)
     office_hours: Mapped[str] = mapped_column(String(120))
+    office_remark: Mapped[str] = mapped_column(String(120))
     position: Mapped[int] = mapped_column(Integer)
 
 
 class BadUnit(HotlineError):
-    """A unit's id, name or number that cannot be accepted."""
+    """A unit's id, name, number or office hours that cannot be accepted."""
 
 
 async def save_units(session: AsyncSession, units: tuple[Unit, ...]) -> None:
@@ -73,6 +78,7 @@ async def save_units(session: AsyncSession, units: tuple[Unit, ...]) -> None:
             kind=unit.kind.value,
             numbers=list(unit.numbers),
             office_hours=unit.office_hours,
+            office_remark=unit.office_remark,
             position=position,
         )
         await session.merge(row)
@@ -113,6 +119,17 @@ def _check(unit: Unit) -> None:
     for number in unit.numbers:
         if not _NUMBER.fullmatch(number):
             raise BadUnit(f"unit {unit.id}: {number!r} is not a number of 3 to 16 digits")
+    _check_hours(unit)
+
+
+def _check_hours(unit: Unit) -> None:
+    if len(unit.office_remark) > 120 or not (unit.office_remark == "" or unit.office_remark.isprintable()):
+        raise BadUnit(f"unit {unit.id}: a remark has at most 120 printable characters")
+    if unit.office_hours:
+        try:
+            read(unit.office_hours)
+        except BadHours as error:
+            raise BadUnit(f"unit {unit.id}: {error}") from error
 
 
 def _unit(row: UnitRow) -> Unit:
@@ -123,30 +140,30 @@ def _unit(row: UnitRow) -> Unit:
         kind=UnitKind(row.kind),
         numbers=tuple(row.numbers),
         office_hours=row.office_hours,
+        office_remark=row.office_remark,
     )
 
 
-_DAY = "工作日 9:00–12:00，13:30–17:00"
-_ALWAYS = "全天 24 小时"
+_DAY = "workdays 09:00-12:00,13:30-17:00"
 # fmt: off
 _DEMO = (
-    ("police", "公安报警", "gabj", UnitKind.EMERGENCY, ("110",), _ALWAYS),
-    ("fire", "消防救援", "xfjy", UnitKind.EMERGENCY, ("119",), _ALWAYS),
-    ("ambulance", "医疗急救", "yljj", UnitKind.EMERGENCY, ("120",), _ALWAYS),
-    ("traffic-police", "交通事故报警", "jtsgbj", UnitKind.EMERGENCY, ("122",), _ALWAYS),
+    ("police", "公安报警", "gabj", UnitKind.EMERGENCY, ("110",), ALWAYS),
+    ("fire", "消防救援", "xfjy", UnitKind.EMERGENCY, ("119",), ALWAYS),
+    ("ambulance", "医疗急救", "yljj", UnitKind.EMERGENCY, ("120",), ALWAYS),
+    ("traffic-police", "交通事故报警", "jtsgbj", UnitKind.EMERGENCY, ("122",), ALWAYS),
     ("city-office", "市政府民生服务管理办公室", "szfmsfwglbgs", UnitKind.CITY, ("053800010001",), _DAY),
     ("social-security", "市人力资源和社会保障局", "srlzyhshbzj", UnitKind.CITY,
      ("053800010002", "053800010102"), _DAY),
     ("medical-insurance", "市医疗保障局", "sylbzj", UnitKind.CITY, ("053800010003",), _DAY),
     ("housing", "市住房和城乡建设局", "szfhcxjsj", UnitKind.CITY, ("053800010004", "053800010104"), _DAY),
-    ("urban-management", "市城市管理局", "scsglj", UnitKind.CITY, ("053800010005", "053800010105"), _ALWAYS),
+    ("urban-management", "市城市管理局", "scsglj", UnitKind.CITY, ("053800010005", "053800010105"), ALWAYS),
     ("transport", "市交通运输局", "sjtysj", UnitKind.CITY, ("053800010006",), _DAY),
     ("education", "市教育局", "sjyj", UnitKind.CITY, ("053800010007",), _DAY),
     ("health", "市卫生健康委员会", "swsjkwyh", UnitKind.CITY, ("053800010008",), _DAY),
-    ("environment", "市生态环境局", "ssthjj", UnitKind.CITY, ("053800010009", "053800010109"), _ALWAYS),
+    ("environment", "市生态环境局", "ssthjj", UnitKind.CITY, ("053800010009", "053800010109"), ALWAYS),
     ("market", "市市场监督管理局", "sscjdglj", UnitKind.CITY, ("053800010010",), _DAY),
     ("civil-affairs", "市民政局", "smzj", UnitKind.CITY, ("053800010011",), _DAY),
-    ("public-security", "市公安局", "sgaj", UnitKind.CITY, ("053800010012",), _ALWAYS),
+    ("public-security", "市公安局", "sgaj", UnitKind.CITY, ("053800010012",), ALWAYS),
     ("planning", "市自然资源和规划局", "szrzyhghj", UnitKind.CITY, ("053800010013",), _DAY),
     ("water", "市水利局", "sslj", UnitKind.CITY, ("053800010014",), _DAY),
     ("tax", "市税务局", "sswj", UnitKind.CITY, ("053800010015",), _DAY),
@@ -158,18 +175,27 @@ _DEMO = (
     ("ningyang", "宁阳县政府", "nyxzf", UnitKind.COUNTY, ("053800020005",), _DAY),
     ("dongping", "东平县政府", "dpxzf", UnitKind.COUNTY, ("053800020006",), _DAY),
     ("high-tech-zone", "高新区管委会", "gxqgwh", UnitKind.COUNTY, ("053800020007",), _DAY),
-    ("taishan-scenic", "泰山景区管委会", "tsjqgwh", UnitKind.COUNTY, ("053800020008",), _ALWAYS),
-    ("water-supply", "自来水公司", "zlsgs", UnitKind.SERVICE, ("053800030001", "053800030101"), _ALWAYS),
-    ("heating", "热力公司", "rlgs", UnitKind.SERVICE, ("053800030002",), "采暖季全天，其余工作日 8:30–17:30"),
-    ("gas", "燃气公司", "rqgs", UnitKind.SERVICE, ("053800030003",), _ALWAYS),
-    ("bus", "公交公司", "gjgs", UnitKind.SERVICE, ("053800030004",), "每日 5:30–22:00"),
+    ("taishan-scenic", "泰山景区管委会", "tsjqgwh", UnitKind.COUNTY, ("053800020008",), ALWAYS),
+    ("water-supply", "自来水公司", "zlsgs", UnitKind.SERVICE, ("053800030001", "053800030101"), ALWAYS),
+    ("heating", "热力公司", "rlgs", UnitKind.SERVICE, ("053800030002",), "workdays 08:30-17:30"),
+    ("gas", "燃气公司", "rqgs", UnitKind.SERVICE, ("053800030003",), ALWAYS),
+    ("bus", "公交公司", "gjgs", UnitKind.SERVICE, ("053800030004",), "mon-sun 05:30-22:00"),
 )
 # fmt: on
+_REMARKS = {"heating": "采暖季全天"}
 
 
 def demo_directory() -> tuple[Unit, ...]:
     """Units like Tai'an's. No real line has a 0 after the area code: nobody is rung by accident."""
     return tuple(
-        Unit(id=id_, name=name, initials=initials, kind=kind, numbers=numbers, office_hours=hours)
+        Unit(
+            id=id_,
+            name=name,
+            initials=initials,
+            kind=kind,
+            numbers=numbers,
+            office_hours=hours,
+            office_remark=_REMARKS.get(id_, ""),
+        )
         for id_, name, initials, kind, numbers, hours in _DEMO
     )

@@ -65,6 +65,15 @@ class SupervisorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Whether an agent is shown that a supervisor listens. That it happened is recorded either way."""
 
 
+class RestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rest by approval (小休审批): off while `reasons` is empty."""
+
+    reasons: tuple[str, ...] = ()
+    """Out of `not_ready_reasons`: a seat asks for these, and a supervisor grants or refuses."""
+    most: int = 0
+    """So many seats may rest for these at once, unless a supervisor says why more; 0: no limit."""
+
+
 class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The queue (排队) behind one dialled number. Times in seconds."""
 
@@ -199,6 +208,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     trunks: tuple[TrunkSettings, ...] = (TrunkSettings(name="city", host="127.0.0.2", port=5060),)
     seats: SeatSettings = msgspec.field(default_factory=SeatSettings)
     supervisors: SupervisorSettings = msgspec.field(default_factory=SupervisorSettings)
+    rest: RestSettings = msgspec.field(default_factory=RestSettings)
     queue: QueueSettings = msgspec.field(default_factory=QueueSettings)
     skills: tuple[SkillSettings, ...] = ()
     lines: tuple[LineSettings, ...] = ()
@@ -308,6 +318,11 @@ def check(settings: Settings) -> None:
             raise BadSettings(
                 f"not_ready_reasons: {reason!r} must be 1 to 20 characters without ; | , or line breaks"
             )
+    for reason in settings.rest.reasons:
+        if reason not in settings.not_ready_reasons:
+            raise BadSettings(f"rest.reasons: {reason!r} is none of not_ready_reasons")
+    if not 0 <= settings.rest.most <= 2000:
+        raise BadSettings("rest.most is 0 to 2000 seats")
 
 
 def _check_names(settings: Settings) -> None:

@@ -47,7 +47,7 @@ async function ask(op, args) {
 
 // During a call a change of state is kept for its end; say so, for nothing else changes on the page.
 function announceLater(op, args) {
-  if (!IN_CALL.has(mySeat().state)) return;
+  if (!IN_CALL.has(mySeat().state) || config.rest_reasons.includes(args?.reason)) return;
   const words = { "seat.ready": "通话后示闲", "seat.not_ready": `通话后示忙（${args?.reason}）`, "seat.wrap_up": "通话后整理" };
   if (op in words) setText(byId("seat-next"), words[op]);
 }
@@ -90,6 +90,7 @@ function paintBar(seat) {
   for (const id of ["do-ready", "do-not-ready", "do-wrap-up", "do-sign-out"]) byId(id).hidden = isFree;
   byId("change-seat").hidden = !isFree && isMine(seat);
   if (!IN_CALL.has(seat.state)) setText(byId("seat-next"), "");
+  setText(byId("rest-asked"), seat.rest_us ? `已申请${seat.rest_reason}，等待批准 ${since(seat.rest_us)}` : "");
 }
 
 function paintBanner(seat) {
@@ -157,7 +158,7 @@ function press(id) {
   if (!button.disabled && !button.hidden) button.click();
 }
 
-const directory = new Directory(config, ask);
+const directory = new Directory(config, ask, toast);
 const missed = new Missed(config, ask);
 const link = new PushLink(config, { onPush, onLink: () => paint() });
 
@@ -165,7 +166,7 @@ byId("do-sign-in").addEventListener("click", () => ask("seat.sign_in"));
 byId("do-not-ready").addEventListener("click", () => openReasons(byId("reasons").hidden));
 byId("messages-open").addEventListener("click", () => openMessages(byId("messages").hidden));
 byId("do-three-way").addEventListener("click", () => directory.focus());
-for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower"]) {
+for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower", "do-withdraw-rest"]) {
   byId(id).addEventListener("click", () => ask(byId(id).dataset.op));
 }
 // Each key goes out as it is typed, and stays in sight.

@@ -2,8 +2,12 @@
 // their digits, and the ways to reach each.
 
 import { byId, el, keyed, setText } from "./dom.js";
+import { nowUs } from "./time.js";
 
 const RETRY_MS = 5000;
+const EVERY_MS = 300_000;
+// Units open and close by the minute, and no page needs to know sooner.
+const SOONEST_MS = 1000;
 const DIAL = ["call.dial", "外呼"];
 const WAYS = [
   ["call.three_way", "三方"],
@@ -12,11 +16,20 @@ const WAYS = [
 ];
 const MANY_DIGITS = 5;
 
+function paintHours(row, { hours, standing, is_open: isOpen }) {
+  const node = row.querySelector(".hours");
+  setText(node, [standing, hours].filter(Boolean).join(" · "));
+  node.classList.toggle("is-closed", isOpen === false);
+  node.title = hours ?? "";
+}
+
 export class Directory {
   // `onChoose(op, named)`: `named` is one of {number}, {seat}, {agent}, as the command takes it.
-  constructor(config, onChoose) {
+  // `tell(message)`: what the agent should know before anybody answers.
+  constructor(config, onChoose, tell) {
     this.config = config;
     this.onChoose = onChoose;
+    this.tell = tell;
     this.units = [];
     this.allowed = [];
     this.input = byId("find-unit");
@@ -32,11 +45,18 @@ export class Directory {
       if (!answer.ok) throw new Error(`directory: ${answer.status}`);
       this.units = (await answer.json()).units;
       this.note("");
+      setTimeout(() => this.load(), this.nextMs());
     } catch {
       this.note("通讯录暂不可用，正在重试…");
       setTimeout(() => this.load(), RETRY_MS);
     }
     this.paint();
+  }
+
+  // Asked again when the next unit opens or closes, and from time to time.
+  nextMs() {
+    const changes = this.units.map((unit) => unit.changes_us).filter((at) => at > 0);
+    return Math.min(EVERY_MS, Math.max(SOONEST_MS, (Math.min(...changes) - nowUs()) / 1000));
   }
 
   focus() {
@@ -71,7 +91,7 @@ export class Directory {
   paint() {
     const units = this.found().map((unit) => ({ ...unit, named: { number: unit.numbers[0] ?? "" }, ways: [...WAYS, DIAL] }));
     if (!units.length) units.push(...this.typed());
-    keyed(this.box, units, (unit) => unit.id, (unit) => this.row(unit), () => {});
+    keyed(this.box, units, (unit) => unit.id, (unit) => this.row(unit), paintHours);
     this.allow(this.allowed);
     if (this.units.length) this.note(units.length ? "" : "没有找到这个部门");
   }
@@ -79,11 +99,11 @@ export class Directory {
   row(unit) {
     const buttons = unit.ways.map(([op, word]) => {
       const button = el("button", { class: "btn small", "data-way": op, "aria-label": `${word} ${unit.name}` }, word);
-      button.addEventListener("click", () => this.onChoose(op, unit.named));
+      button.addEventListener("click", () => this.choose(op, unit));
       return button;
     });
     const [reached] = Object.values(unit.named);
-    const hours = el("span", { class: "hours", title: unit.hours ?? "" }, unit.hours ?? "");
+    const hours = el("span", { class: "hours" });
     return el(
       "div",
       { class: "unit" },
@@ -91,6 +111,13 @@ export class Directory {
       el("span", { class: "ways" }, ...(reached ? buttons : [])),
       el("span", { class: "wide small muted" }, hours, el("span", {}, unit.numbers ? unit.named.number : "")),
     );
+  }
+
+  // A closed unit may be called all the same: somebody may be on duty.
+  choose(op, unit) {
+    const now = this.units.find(({ id }) => id === unit.id);
+    if (now && now.is_open === false) this.tell(`${now.name}${now.standing}，仍在呼叫`);
+    this.onChoose(op, unit.named);
   }
 
   // Enter goes to the first hit's button, a second Enter calls: nobody is called by a slip in typing.

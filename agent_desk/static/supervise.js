@@ -4,7 +4,9 @@ import { byId, el, keyed, setText } from "./dom.js";
 
 const TOAST_MS = 6000;
 const HEARING = ["listen", "whisper", "barge", "take_over"];
-const OTHERS = ["hang_up", "answer_hand", "ready", "wrap_up", "sign_out"];
+// Asked for by the seat: there only while it does.
+const RESTS = ["grant_rest", "grant_rest_over", "refuse_rest"];
+const OTHERS = [...RESTS, "hang_up", "answer_hand", "ready", "wrap_up", "sign_out"];
 const DANGER = new Set(["take_over", "hang_up", "sign_out"]);
 
 export class Panel {
@@ -79,6 +81,7 @@ export class Panel {
       const name = button.dataset.act;
       const isHeard = HEARING.includes(name);
       button.disabled = !isUp || !can.has(`supervise.${name}`) || (isHeard && !this.config.seat);
+      if (RESTS.includes(name)) button.hidden = !can.has(`supervise.${name}`);
       if (isHeard) button.setAttribute("aria-pressed", String(mine?.watches === seat.id && mine.oversight === name));
     }
     for (const button of byId("oversee-reasons").children) button.disabled = !isUp || !can.has("supervise.not_ready");

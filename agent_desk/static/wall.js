@@ -30,6 +30,7 @@ function alarmOf(seat) {
     return { level: "is-alarm", word: "超长通话" };
   }
   if (seat.hand_us) return { level: "is-warned", word: `举手 ${since(seat.hand_us)}` };
+  if (seat.rest_us) return { level: "is-warned", word: `申请${seat.rest_reason} ${since(seat.rest_us)}`, hasList: true };
   if (seat.state === "phone_down") return { level: "is-warned", word: "话机离线" };
   return null;
 }
@@ -124,7 +125,8 @@ function paintFigures() {
 function paintAside() {
   if (!seesCalls) return;
   panel.paint();
-  const alarms = seats().map((seat) => ({ seat, alarm: alarmOf(seat) })).filter(({ alarm }) => alarm);
+  paintRests();
+  const alarms = seats().map((seat) => ({ seat, alarm: alarmOf(seat) })).filter(({ alarm }) => alarm && !alarm.hasList);
   alarms.sort((a, b) => a.alarm.level.localeCompare(b.alarm.level));
   keyed(byId("alarms"), alarms, ({ seat }) => seat.id, makeAlarm, (node, { seat, alarm }) => {
     node.className = `line is-open ${alarm.level}`;
@@ -142,6 +144,27 @@ function paintAside() {
     paintLine(node, link.seen.contexts.get(c.id)?.masked ?? "市民", since(c.queued_us));
   });
   byId("no-waiting").hidden = waiting.length > 0;
+}
+
+// Who asks for a rest, the longest first; and how many rest of those who may at once.
+function paintRests() {
+  const asked = seats().filter((seat) => seat.rest_us).sort((a, b) => a.rest_us - b.rest_us);
+  byId("rests").hidden = asked.length === 0;
+  const resting = seats().filter((seat) => seat.is_resting).length;
+  setText(byId("rest-count"), config.rest_most ? `在休 ${resting} / ${config.rest_most}` : `在休 ${resting}`);
+  keyed(byId("rest-asked"), asked, (seat) => seat.id, makeRest, (node, seat) => {
+    const can = seat.supervise ?? [];
+    for (const button of node.querySelectorAll("button")) button.disabled = !link.isUp || !can.includes(`supervise.${button.dataset.rest}`);
+    paintLine(node, `${seat.id} ${seat.agent_name ?? ""} ${seat.rest_reason}`, since(seat.rest_us));
+  });
+}
+
+function makeRest(seat) {
+  const node = makeLine();
+  for (const [name, word] of [["grant_rest", "批准"], ["refuse_rest", "驳回"]]) {
+    node.append(el("button", { class: "btn small", "data-rest": name, onclick: () => panel.ask(name, { seat: seat.id }) }, word));
+  }
+  return node;
 }
 
 const makeLine = () => el("div", { class: "line" }, el("span", { class: "n" }), el("b"));

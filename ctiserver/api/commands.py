@@ -38,7 +38,10 @@ class Ready(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.r
 
 
 class NotReady(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.not_ready", tag_field="op"):
-    """示忙 with one of the configured reasons. During a call: takes effect after it."""
+    """示忙 with one of the configured reasons. During a call: takes effect after it.
+
+    For a reason that needs approval (`rest.reasons`) it only asks: a supervisor grants or refuses the rest.
+    """
 
     reason: str
 
@@ -145,6 +148,12 @@ class LowerHand(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.lower_hand", tag_field="op"
 ):
     """放下: no help is needed any more."""
+
+
+class WithdrawRest(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.withdraw_rest", tag_field="op"
+):
+    """撤回休息申请: the rest that was asked for is not wanted any more."""
 
 
 class Requeue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.requeue", tag_field="op"):
@@ -266,7 +275,29 @@ class SuperviseAnswerHand(
     seat: str
 
 
-SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand
+class SuperviseGrantRest(_Supervising, frozen=True, kw_only=True, tag="supervise.grant_rest", tag_field="op"):
+    """批准休息: at once, or from the end of a call under way. Refused while as many rest as may."""
+
+    seat: str
+
+
+class SuperviseGrantRestOver(
+    _Supervising, frozen=True, kw_only=True, tag="supervise.grant_rest_over", tag_field="op"
+):
+    """超额批准: although as many rest as may; not without `why`."""
+
+    seat: str
+
+
+class SuperviseRefuseRest(
+    _Supervising, frozen=True, kw_only=True, tag="supervise.refuse_rest", tag_field="op"
+):
+    """驳回休息: the seat goes on as it was."""
+
+    seat: str
+
+
+SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand | WithdrawRest
 CallCommand = (
     Keys
     | Mute
@@ -302,6 +333,9 @@ SuperviseCommand = (
     | SuperviseRaise
     | SuperviseMessage
     | SuperviseAnswerHand
+    | SuperviseGrantRest
+    | SuperviseGrantRestOver
+    | SuperviseRefuseRest
 )
 Command = SeatCommand | CallCommand | Dial | SuperviseCommand
 
@@ -336,6 +370,9 @@ class Code(StrEnum):
     NOT_WAITING = "not_waiting"
     NO_TEXT = "no_text"
     NO_HAND = "no_hand"
+    NO_REST = "no_rest"
+    REST_LIMIT = "rest_limit"
+    NO_WHY = "no_why"
     SWITCH_DOWN = "switch_down"
     SWITCH_REFUSED = "switch_refused"
     TOO_FAST = "too_fast"
@@ -369,6 +406,9 @@ REFUSAL_ZH = {
     Code.NOT_WAITING: "该来电已不在排队中",
     Code.NO_TEXT: "请填写消息内容",
     Code.NO_HAND: "该座席没有举手",
+    Code.NO_REST: "没有待批的休息申请",
+    Code.REST_LIMIT: "在休人数已达上限；确需批准，请点开该座席，写明原因后选“超额批准”",
+    Code.NO_WHY: "请写明原因",
     Code.SWITCH_DOWN: "与交换机的连接中断，请稍候；话机仍可使用",
     Code.SWITCH_REFUSED: "交换机拒绝了该操作",
     Code.TOO_FAST: "操作过于频繁",

@@ -128,6 +128,12 @@ class Oversight(StrEnum):
     """消息"""
     ANSWER_HAND = "answer_hand"
     """响应举手"""
+    GRANT_REST = "grant_rest"
+    """批准休息"""
+    GRANT_REST_OVER = "grant_rest_over"
+    """超额批准: although as many rested as may."""
+    REFUSE_REST = "refuse_rest"
+    """驳回休息"""
 
     @property
     def is_heard(self) -> bool:
@@ -149,6 +155,9 @@ OVERSIGHT_ZH = {
     Oversight.RAISE: "提前",
     Oversight.MESSAGE: "消息",
     Oversight.ANSWER_HAND: "响应举手",
+    Oversight.GRANT_REST: "批准休息",
+    Oversight.GRANT_REST_OVER: "超额批准",
+    Oversight.REFUSE_REST: "驳回休息",
 }
 
 
@@ -213,6 +222,9 @@ SUPERVISED_ZH = {
     Oversight.WRAP_UP: "班长已将您转入整理",
     Oversight.SIGN_OUT: "班长已将您签出",
     Oversight.ANSWER_HAND: "班长已看到您的举手",
+    Oversight.GRANT_REST: "班长已批准您的休息",
+    Oversight.GRANT_REST_OVER: "班长已批准您的休息",
+    Oversight.REFUSE_REST: "班长未批准您的休息",
 }
 """What an agent is told when a supervisor has done that; during a call it holds from the call's end."""
 PHONE_NOT_REACHED_ZH = "您的话机没有接通"
@@ -250,6 +262,7 @@ class Action(StrEnum):
     RESUME_RECORDING = "recording.resume"
     RAISE_HAND = "seat.raise_hand"
     LOWER_HAND = "seat.lower_hand"
+    WITHDRAW_REST = "seat.withdraw_rest"
     SUPERVISE_LISTEN = "supervise.listen"
     SUPERVISE_WHISPER = "supervise.whisper"
     SUPERVISE_BARGE = "supervise.barge"
@@ -264,6 +277,9 @@ class Action(StrEnum):
     SUPERVISE_RAISE = "supervise.raise"
     SUPERVISE_MESSAGE = "supervise.message"
     SUPERVISE_ANSWER_HAND = "supervise.answer_hand"
+    SUPERVISE_GRANT_REST = "supervise.grant_rest"
+    SUPERVISE_GRANT_REST_OVER = "supervise.grant_rest_over"
+    SUPERVISE_REFUSE_REST = "supervise.refuse_rest"
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -278,6 +294,11 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     phone_up: bool = False
     hand_us: int = 0
     """举手 since then; 0: no hand is raised."""
+    rest_us: int = 0
+    """申请休息 since then, for `rest_reason`, and nobody has decided; 0: nothing is asked for."""
+    rest_reason: str = ""
+    is_resting: bool = False
+    """Rests, or will after its call, for a reason that needs approval: it counts against the limit."""
     is_muted: bool = False
     next_state: str = ""
     """Asked for during a call, to hold after it; "" for what always follows (整理)."""

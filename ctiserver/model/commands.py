@@ -39,12 +39,13 @@ from ctiserver.api.commands import (
     Transfer,
     Unmute,
     Withdraw,
+    WithdrawRest,
     WrapUp,
     refuse,
 )
 from ctiserver.api.pushes import Notice
 from ctiserver.api.states import SIGNED_OUT_ELSEWHERE_ZH, Role, SeatState
-from ctiserver.model import attempts, consult, handset, outbound, seats, supervise
+from ctiserver.model import attempts, consult, handset, outbound, rests, seats, supervise
 from ctiserver.model.effects import HangUpChannel
 from ctiserver.model.state import (
     SIGNED_IN_REASON,
@@ -119,8 +120,13 @@ def seat_command(state: State, seat: SeatPlace, asked: SeatCommand) -> Answer:
     if isinstance(asked, RaiseHand | LowerHand):
         seats.raise_hand(state, seat, isinstance(asked, RaiseHand))
         return {}
+    if isinstance(asked, WithdrawRest):
+        return rests.withdraw(state, seat) or {}
     if isinstance(asked, NotReady) and asked.reason not in state.rules.reasons:
         return refuse(Code.UNKNOWN_REASON)
+    if isinstance(asked, NotReady) and rests.needs_word(state, asked.reason):
+        rests.ask(state, seat, asked.reason)
+        return {}
     if leg is None:
         return change_mode(state, seat, asked)
     match asked:
@@ -128,10 +134,7 @@ def seat_command(state: State, seat: SeatPlace, asked: SeatCommand) -> Answer:
             seat.next_mode, seat.next_reason = SeatState.READY, ""
             state.dirty_seats.add(seat.id)
         case NotReady(reason):
-            state.dirty_seats.add(seat.id)
-            seat.next_mode, seat.next_reason = SeatState.NOT_READY, reason
-            if not leg.joined_mono:
-                seats.want(state, seat, SeatState.NOT_READY, reason)
+            seats.be_not_ready(state, seat, reason)
         case SignOut() | WrapUp():
             return refuse(Code.IN_CALL)
     return {}

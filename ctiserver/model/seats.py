@@ -60,7 +60,8 @@ def vacate(state: State, seat: SeatPlace) -> None:
     """Nobody sits there any more."""
     stop_wrap_up(state, seat)
     seat.agent = seat.agent_name = seat.reason = ""
-    seat.hand_us = 0
+    seat.hand_us = seat.rest_us = 0
+    seat.rest_reason = ""
     seat.mode = SeatState.SIGNED_OUT
     seat.next_mode = None
     state.dirty_seats.add(seat.id)
@@ -86,6 +87,16 @@ def want(state: State, seat: SeatPlace, mode: SeatState, reason: str = "") -> No
         stop_wrap_up(state, seat)
         seat.mode, seat.reason = mode, reason
     pause(state, seat)
+
+
+def be_not_ready(state: State, seat: SeatPlace, reason: str) -> None:
+    """Not ready now; with a call at the seat after it, though a phone that only rings is the last one to."""
+    leg = state.legs.get(seat.leg)
+    if leg is not None:
+        state.dirty_seats.add(seat.id)
+        seat.next_mode, seat.next_reason = SeatState.NOT_READY, reason
+    if leg is None or not leg.joined_mono:
+        want(state, seat, SeatState.NOT_READY, reason)
 
 
 def pause(state: State, seat: SeatPlace) -> None:

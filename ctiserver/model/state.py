@@ -73,6 +73,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The supervisors' phones."""
     tells_agent: bool = False
     """Agents are shown who listens."""
+    rest_reasons: tuple[str, ...] = ()
+    """Reasons of not ready that need a supervisor's word; (): none does."""
+    rest_most: int = 0
+    """So many seats may rest for these at once; 0: any number."""
 
 
 class Watch(msgspec.Struct, kw_only=True, gc=False):
@@ -219,6 +223,9 @@ class SeatPlace(msgspec.Struct, kw_only=True):
     next_reason: str = ""
     hand_us: int = 0
     """举手 since then"""
+    rest_us: int = 0
+    """申请休息 since then, for `rest_reason`"""
+    rest_reason: str = ""
     is_leaving: bool = False
     """signed out here, QueueRemove not confirmed yet"""
     queues: dict[str, int] = msgspec.field(default_factory=dict)

@@ -14,6 +14,8 @@ from ctiserver.api.commands import (
     SuperviseAnswerHand,
     SuperviseBarge,
     SuperviseCommand,
+    SuperviseGrantRest,
+    SuperviseGrantRestOver,
     SuperviseHangUp,
     SuperviseListen,
     SuperviseMessage,
@@ -21,6 +23,7 @@ from ctiserver.api.commands import (
     SupervisePick,
     SuperviseRaise,
     SuperviseReady,
+    SuperviseRefuseRest,
     SuperviseSignOut,
     SuperviseStop,
     SuperviseTakeOver,
@@ -31,7 +34,7 @@ from ctiserver.api.commands import (
 from ctiserver.api.history import Supervised
 from ctiserver.api.pushes import Message, Notice
 from ctiserver.api.states import SUPERVISED_ZH, Action, Oversight, SeatState
-from ctiserver.model import attempts, consult, seats, spying
+from ctiserver.model import attempts, consult, rests, seats, spying
 from ctiserver.model.effects import CallSupervisor, HangUpChannel, RaiseCaller, SendTo
 from ctiserver.model.state import (
     Attempt,
@@ -74,6 +77,11 @@ _HEARING_ACTIONS = (
     Action.SUPERVISE_TAKE_OVER,
     Action.SUPERVISE_HANG_UP,
 )
+_REST_ACTIONS = (
+    Action.SUPERVISE_GRANT_REST,
+    Action.SUPERVISE_GRANT_REST_OVER,
+    Action.SUPERVISE_REFUSE_REST,
+)
 
 
 def command(state: State, actor: Actor, asked: SuperviseCommand) -> Answer:
@@ -97,6 +105,8 @@ def command(state: State, actor: Actor, asked: SuperviseCommand) -> Answer:
             return write(state, actor, asked)
         case SuperviseAnswerHand():
             return answer_hand(state, actor, asked)
+        case SuperviseGrantRest() | SuperviseGrantRestOver() | SuperviseRefuseRest():
+            return answer_rest(state, actor, asked)
         case _:
             assert_never(asked)
 
@@ -220,6 +230,8 @@ def force(state: State, actor: Actor, asked: Forcing) -> Answer:
     record(state, actor, what, asked.why, seat=seat.id, detail=reason)
     tell(state, seat.id, what)
     state.dirty_seats.add(seat.id)
+    if rests.needs_word(state, reason):
+        rests.forget(state, seat)
     leg = state.legs.get(seat.leg)
     if leg is not None:
         seat.next_mode, seat.next_reason = mode, reason
@@ -306,6 +318,25 @@ def answer_hand(state: State, actor: Actor, asked: SuperviseAnswerHand) -> Answe
     return {}
 
 
+def answer_rest(
+    state: State, actor: Actor, asked: SuperviseGrantRest | SuperviseGrantRestOver | SuperviseRefuseRest
+) -> Answer:
+    """批准 or 驳回 the rest that a seat asks for."""
+    seat = signed_in(state, asked.seat)
+    if isinstance(seat, Refusal):
+        return seat
+    reason = seat.rest_reason
+    if isinstance(asked, SuperviseRefuseRest):
+        what = rests.turn_down(state, seat)
+    else:
+        what = rests.grant(state, seat, asked)
+    if isinstance(what, Refusal):
+        return what
+    record(state, actor, what, asked.why, seat=seat.id, detail=reason)
+    tell(state, seat.id, what)
+    return {}
+
+
 def signed_in(state: State, seat_id: str) -> SeatPlace | Refusal:
     """The seat, when somebody sits there."""
     seat = state.seats.get(seat_id)
@@ -378,6 +409,8 @@ def seat_actions(state: State, seat: SeatPlace, now_state: SeatState) -> tuple[A
         allowed.append(Action.SUPERVISE_PICK)
     if seat.hand_us:
         allowed.append(Action.SUPERVISE_ANSWER_HAND)
+    if seat.rest_us:
+        allowed += _REST_ACTIONS
     return tuple(allowed)
 
 

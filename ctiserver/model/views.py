@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ctiserver.api import states
 from ctiserver.api.states import Action, LegState, Phase, Role, SeatState
-from ctiserver.model import supervise
+from ctiserver.model import rests, supervise
 from ctiserver.model.state import (
     Attempt,
     Call,
@@ -81,12 +81,18 @@ def seat_view(state: State, seat: SeatPlace) -> states.Seat:
         reason=reason,
         phone_up=seat.phone_up,
         hand_us=seat.hand_us,
+        rest_us=seat.rest_us,
+        rest_reason=seat.rest_reason,
+        is_resting=rests.is_resting(state, seat),
         is_muted=leg is not None and leg.is_muted,
         next_state=seat.next_mode.value if seat.next_mode is not None else "",
         next_reason=seat.next_reason if seat.next_mode is not None else "",
         conversation=call.id if call is not None and in_call else "",
         queues=tuple(sorted(seat.queues)) if seat.agent else (),
-        actions=seat_actions(state, seat, now_state, call),
+        actions=(
+            *seat_actions(state, seat, now_state, call),
+            *((Action.WITHDRAW_REST,) if seat.rest_us else ()),
+        ),
         supervise=supervise.seat_actions(state, seat, now_state),
     )
 

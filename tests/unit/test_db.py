@@ -41,7 +41,14 @@ def differences(connection: Connection) -> list[object]:
 def unit(number: int) -> UnitRow:
     name = f"单位{number}"
     return UnitRow(
-        id=f"u{number}", name=name, initials="dw", kind="city", numbers=[], office_hours="", position=0
+        id=f"u{number}",
+        name=name,
+        initials="dw",
+        kind="city",
+        numbers=[],
+        office_hours="",
+        office_remark="",
+        position=0,
     )
 
 

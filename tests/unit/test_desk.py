@@ -346,7 +346,9 @@ async def test_the_directory_is_for_those_who_are_logged_in(browser: Browser) ->
     await browser.log_in("1001")
     async with browser.http.get(browser.base + "/api/directory") as answer:
         units = (await answer.json())["units"]
-    assert {"id", "name", "initials", "numbers", "hours"} == set(units[0])
+    assert {"id", "name", "initials", "numbers", "hours", "standing", "is_open", "changes_us"} == set(
+        units[0]
+    )
     assert "市教育局" in {unit["name"] for unit in units}
     assert "110" not in {number for unit in units for number in unit["numbers"]}
 

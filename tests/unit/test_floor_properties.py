@@ -32,6 +32,8 @@ from ctiserver.api.commands import (
     SignOut,
     SuperviseAnswerHand,
     SuperviseBarge,
+    SuperviseGrantRest,
+    SuperviseGrantRestOver,
     SuperviseHangUp,
     SuperviseListen,
     SuperviseMessage,
@@ -39,6 +41,7 @@ from ctiserver.api.commands import (
     SupervisePick,
     SuperviseRaise,
     SuperviseReady,
+    SuperviseRefuseRest,
     SuperviseSignOut,
     SuperviseStop,
     SuperviseTakeOver,
@@ -47,6 +50,7 @@ from ctiserver.api.commands import (
     ThreeWay,
     Transfer,
     Withdraw,
+    WithdrawRest,
     WrapUp,
 )
 from ctiserver.api.history import CallEnded, CallStarted, Supervised
@@ -65,7 +69,7 @@ SHIFT = -1_600_000_000_000_000
 COMMANDS = st.one_of(
     st.builds(SignIn, ready=st.booleans(), force=st.booleans()),
     st.builds(Dial, number=st.sampled_from(["13905380001", "110", "999"])),
-    st.sampled_from([RaiseHand(), LowerHand(), Mute(), PauseRecording(), ResumeRecording()]),
+    st.sampled_from([RaiseHand(), LowerHand(), WithdrawRest(), Mute(), PauseRecording(), ResumeRecording()]),
     st.just(SignOut()),
     st.just(Ready()),
     st.builds(NotReady, reason=st.sampled_from(RULES.reasons)),
@@ -85,6 +89,9 @@ FORCING = (
     SuperviseWrapUp,
     SuperviseSignOut,
     SuperviseAnswerHand,
+    SuperviseGrantRest,
+    SuperviseGrantRestOver,
+    SuperviseRefuseRest,
 )
 
 
@@ -110,6 +117,7 @@ def timeless(snapshot: Snapshot) -> Snapshot:
         for view in sorted(snapshot.conversations, key=lambda view: view.id)
     ]
     unsaid = {"since_us": 0, "actions": (), "supervise": (), "hand_us": 0, "is_muted": False}
+    unsaid |= {"rest_us": 0, "rest_reason": "", "is_resting": False}
     seats = [
         msgspec.structs.replace(seat, next_state="", next_reason="", **unsaid) for seat in snapshot.seats
     ]
@@ -121,7 +129,8 @@ class FloorMachine(RuleBasedStateMachine):
 
     @initialize(ready=st.booleans())
     def start(self, ready: bool) -> None:
-        self.world = World(rules=msgspec.structs.replace(SKILLED, repeat_within_ms=60_000, miss_limit=2))
+        ruled = {"repeat_within_ms": 60_000, "miss_limit": 2, "rest_reasons": ("小休",), "rest_most": 1}
+        self.world = World(rules=msgspec.structs.replace(SKILLED, **ruled))
         self.world.ask("8001", "1001", SignIn(ready=True))
         self.world.ask("8002", "1002", SignIn(ready=ready))
 

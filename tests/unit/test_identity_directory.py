@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from msgspec.structs import replace
+from pathlib import Path
 
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from msgspec.structs import replace
+from sqlalchemy import create_engine, text
+
+from hotline.db import schema
 from hotline.db.engine import Database
 from hotline.directory import BadUnit, UnitKind, all_units, demo_directory, find_units, numbers_of, save_units
 
@@ -13,7 +19,7 @@ async def test_the_directory_comes_back_as_it_was_saved_and_can_be_changed(datab
     units = demo_directory()
     async with database.begin() as session:
         await save_units(session, units)
-    changed = (replace(units[0], office_hours="全天"), *units[1:])
+    changed = (replace(units[0], office_hours="always", office_remark="节假日值班"), *units[1:])
     async with database.begin() as session:
         await save_units(session, changed)
     async with database.read() as session:
@@ -57,9 +63,26 @@ def test_the_demos_numbers_are_nobodys() -> None:
         {"numbers": ("1;2",)},
         {"numbers": ("12",)},
         {"initials": "市"},
+        {"office_hours": "工作日 9:00"},
+        {"office_remark": "a\nb"},
     ],
 )
 async def test_a_wrong_unit_is_refused(database: Database, change: dict[str, object]) -> None:
     with pytest.raises(BadUnit):
         async with database.begin() as session:
             await save_units(session, (replace(demo_directory()[5], **change),))
+
+
+def test_hours_written_before_they_had_a_form_become_the_remark(tmp_path: Path) -> None:
+    with create_engine(f"sqlite:///{tmp_path / 'old.db'}").begin() as connection:
+        config = schema.config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, str(ScriptDirectory.from_config(config).get_revision("0009").down_revision))
+        connection.execute(
+            text(
+                "INSERT INTO units VALUES ('tax', '市税务局', 'sswj', 'city', '[]', '工作日 9 点至 5 点', 0)"
+            )
+        )
+        command.upgrade(config, "0009")
+        row = connection.execute(text("SELECT office_hours, office_remark FROM units")).one()
+    assert tuple(row) == ("", "工作日 9 点至 5 点")
