@@ -23,7 +23,7 @@ from cli import people as people_of
 from cli import status as status_of
 from cli import units as units_of
 from cli.demo import demo as play
-from cli.rehearse import leftovers
+from cli.rehearse import Process, Scenario, leftovers
 from cli.rehearse import rehearse as rehearse_on_stage
 from cli.run import run as run_hotline
 from hotline.errors import HotlineError
@@ -127,13 +127,23 @@ def rehearse(
     calls: Annotated[int, typer.Option(min=1, max=9999)] = 100,
     rate: Annotated[float, typer.Option(min=0.1, max=50, help="calls a second")] = 2.0,
     seats: Annotated[int, typer.Option(min=1, max=57)] = 57,
+    scenario: Annotated[
+        Scenario, typer.Option(help="full: also hold, consult, transfers, supervision and the rest")
+    ] = Scenario.DEFAULT,
+    kill: Annotated[
+        list[Process] | None, typer.Option(help="kill -9 this process in the middle; may be repeated")
+    ] = None,
     json: Annotated[Path | None, typer.Option("--json", help="write the result there")] = None,
 ) -> None:
     """A full rehearsal: real calls with audio, checked by tone; exit status 0 only if everything was
     right.
     """
     site = settings_from(settings)[0]
-    report = live(rehearse_on_stage(site, calls=calls, rate=rate, seats=seats, say=say))
+    report = live(
+        rehearse_on_stage(
+            site, calls=calls, rate=rate, seats=seats, say=say, scenario=scenario, kill=tuple(kill or ())
+        )
+    )
     table = Table("what", "how much", title="rehearsal")
     for row in report.rows():
         table.add_row(*row)

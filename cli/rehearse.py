@@ -5,34 +5,80 @@ site.
 from __future__ import annotations
 
 import shutil
+from enum import StrEnum
 from pathlib import Path
 
 from sqlalchemy import select
 
+from asterisk_conf.paths import NodePaths
 from asterisk_conf.ports import ami_host
-from cli.run import Say
+from cli.run import Say, home_of_switch
 from cli.stage import Stage, stage, stage_settings
-from ctiserver.store.tables import CallRow
+from ctiserver.store.tables import CallRow, SupervisionRow, ThirdPartyAttemptRow
 from hotline import directory
 from hotline.db.engine import Database
+from hotline.errors import HotlineError
+from hotline.identity.roles import Role
 from hotline.settings import Settings
+from rehearsal.crew import COLLEAGUES, Cast
+from rehearsal.judge import Recorded
 from rehearsal.ports import free_ports
 from rehearsal.report import Report
-from rehearsal.run import Plan, Recorded, Rehearsal
+from rehearsal.run import Plan, Rehearsal
 
 
-async def rehearse(site: Settings, *, calls: int, rate: float, seats: int, say: Say) -> Report:
+class Scenario(StrEnum):
+    """What is tried with the calls."""
+
+    DEFAULT = "default"
+    """Two talk; each tenth call becomes a three-way one, each twentieth one with 110."""
+    FULL = "full"
+    """Beside these, every other call tries in its turn what agents and supervisors can do."""
+
+
+class Process(StrEnum):
+    """Which of our processes can be killed in the middle (`cli.process.PROCESSES`)."""
+
+    CTI = "cti"
+    IVR = "ivr"
+    DESK = "desk"
+    ARCHIVE = "archive"
+
+
+class CannotRehearse(HotlineError):
+    """A full rehearsal needs something that the settings do not give."""
+
+
+async def rehearse(
+    site: Settings,
+    *,
+    calls: int,
+    rate: float,
+    seats: int,
+    say: Say,
+    scenario: Scenario = Scenario.DEFAULT,
+    kill: tuple[Process, ...] = (),
+) -> Report:
     """`calls` real calls at `rate` a second to `seats` seats. Logs and recordings stay in
     state_dir/rehearsal.
     """
+    is_full = scenario is Scenario.FULL
+    if is_full and not (site.supervisors.count and site.not_ready_reasons):
+        raise CannotRehearse("a full rehearsal needs supervisors.count and not_ready_reasons in the settings")
     state = site.state / "rehearsal"
     if state.exists():
         shutil.rmtree(state)
-    settings = stage_settings(site, state, seats=seats, ports=free_ports(7))
+    standing = seats + COLLEAGUES if is_full else seats
+    settings = stage_settings(site, state, seats=standing, ports=free_ports(7))
+    plan = Plan(
+        calls=calls,
+        rate=rate,
+        seats=seats,
+        departments=departments(),
+        kill=tuple(process.value for process in kill),
+    )
     async with stage(settings, say) as there:
-        return await on_stage(
-            there, Plan(calls=calls, rate=rate, seats=seats, departments=departments()), say
-        )
+        return await on_stage(there, plan, say, cast_of(there, plan) if is_full else None)
 
 
 def departments() -> tuple[str, ...]:
@@ -41,24 +87,70 @@ def departments() -> tuple[str, ...]:
     return tuple(unit.numbers[0] for unit in directory.demo_directory() if unit.kind is not emergency)
 
 
-async def on_stage(there: Stage, plan: Plan, say: Say) -> Report:
-    """The rehearsal itself, on a stage that stands."""
+def agents_at(seats: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The agent (工号) of each seat in a room's order."""
+    return tuple((f"{1001 + n}", seat) for n, seat in enumerate(seats))
+
+
+def cast_of(there: Stage, plan: Plan) -> Cast:
+    """Who takes part in a full rehearsal beside the plan's seats."""
+    settings = there.settings
+    return Cast(
+        colleagues=agents_at(settings.seat_ids)[plan.seats : plan.seats + COLLEAGUES],
+        supervisors=tuple((f"{9001 + n}", phone) for n, phone in enumerate(settings.supervisor_ids)),
+        supervisor_token=lambda person, phone: there.token_for(person, phone, Role.SUPERVISOR),
+        not_ready=settings.not_ready_reasons[0],
+        node=settings.node,
+        recordings=NodePaths(home_of_switch(settings)).recordings,
+    )
+
+
+async def on_stage(there: Stage, plan: Plan, say: Say, cast: Cast | None = None) -> Report:
+    """The rehearsal itself, on a stage that stands; a full one with a cast."""
     settings = there.settings
     database = await Database.open(settings.database)
 
-    async def records() -> list[Recorded]:
-        async with database.read() as session:
-            rows = await session.execute(select(CallRow.number, CallRow.outcome))
-            return [Recorded(number=number, outcome=outcome) for number, outcome in rows]
+    async def kill(name: str) -> None:
+        there.hotline.children[name].kill()
+        await there.hotline.children[name].back()
 
-    agents = [(f"{1001 + n}", seat) for n, seat in enumerate(settings.seat_ids[: plan.seats])]
     switch = settings.switch
     try:
-        rehearsal = Rehearsal(there.city, plan, there.push_url, there.token_for, say)
+        rehearsal = Rehearsal(there.city, plan, there.push_url, there.token_for, say, kill=kill, cast=cast)
         ami = (ami_host(settings), switch.ami_port, there.hotline.secrets.ami_cti)
-        return await rehearsal.run(agents, ami, records)
+        agents = list(agents_at(settings.seat_ids[: plan.seats]))
+        return await rehearsal.run(agents, ami, lambda: kept_in(database))
     finally:
         await database.close()
+
+
+async def kept_in(database: Database) -> list[Recorded]:
+    """What the hotline has kept of every call."""
+    attempt, supervision = ThirdPartyAttemptRow, SupervisionRow
+    async with database.read() as session:
+        rows = await session.execute(
+            select(CallRow.conversation, CallRow.number, CallRow.outcome, CallRow.seat)
+        )
+        thirds: dict[str, list[str]] = {}
+        for call, number in await session.execute(
+            select(attempt.conversation, attempt.number).where(attempt.answered_us > 0).order_by(attempt.n)
+        ):
+            thirds.setdefault(call, []).append(number)
+        supervised: dict[str, list[str]] = {}
+        for call, what in await session.execute(
+            select(supervision.conversation, supervision.what).order_by(supervision.at_us)
+        ):
+            supervised.setdefault(call, []).append(what)
+        return [
+            Recorded(
+                number=number,
+                outcome=outcome,
+                seat=seat,
+                thirds=tuple(thirds.get(call, ())),
+                supervised=tuple(supervised.get(call, ())),
+            )
+            for call, number, outcome, seat in rows
+        ]
 
 
 def leftovers(site: Settings) -> Path:

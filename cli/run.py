@@ -59,6 +59,7 @@ class Child:
         self._say = say
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._serves = asyncio.Event()
 
     @property
     def pid(self) -> int | None:
@@ -91,7 +92,12 @@ class Child:
     def kill(self) -> None:
         """End it as a crash would; it comes back."""
         if self.pid is not None:
+            self._serves.clear()
             os.kill(self.pid, signal.SIGKILL)
+
+    async def back(self) -> None:
+        """Return when it serves, say after `kill`."""
+        await self._serves.wait()
 
     async def _launch(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -109,6 +115,7 @@ class Child:
                     start_new_session=True,
                 )
             await self._until_ready(ear, self._process)
+            self._serves.set()
         finally:
             ear.close()
 

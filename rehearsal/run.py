@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 
 import msgspec
 import structlog
 
 from ctiserver.api.states import AttemptState, Conversation
 from ctiserver.client import Refused, Unanswered
-from rehearsal.city import CitizenCall, City
+from rehearsal.city import City
+from rehearsal.crew import Cast, Crew, crew_of
+from rehearsal.exercises import EXERCISES, TWO_TALK_ON, Scene
+from rehearsal.judge import Ear, Recorded, Trial, is_kept, is_popped_in_time
 from rehearsal.legs import CallEnded, Leg
-from rehearsal.report import Report, spread
+from rehearsal.report import Report, Tried, spread
 from rehearsal.seats import Popped, SimulatedAgent, TokenFor
 from rehearsal.switchboard import Event, Switchboard
 
@@ -25,7 +29,8 @@ SETTLE_S = 0.6
 """From an answer until sound flows both ways."""
 PATIENCE_S = 180.0
 """How long a citizen waits for a person."""
-_EARS = 4
+_BACK_S = 3.0
+"""From a CTI server's return until every screen follows it again."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,45 +44,39 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     emergency: str = "110"
     numbers_from: int = 0
     """The first citizen's number is the one after this, so that two rehearsals in one database differ."""
+    kill: tuple[str, ...] = ()
+    """Which of our processes are killed in the middle, one after the other, spread over the calls."""
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hotline kept of a call: the outcome's word, and whether it has ended."""
-
-    number: str
-    outcome: str
-
-
+Kill = Callable[[str], Awaitable[None]]
+"""Kill that process of ours; returns when it serves again."""
 Records = Callable[[], Awaitable[list[Recorded]]]
 
 
-class Trial(msgspec.Struct, kw_only=True):
-    """One call of the rehearsal, as everybody saw it."""
-
-    n: int
-    number: str
-    citizen: CitizenCall | None = None
-    seat: Leg | None = None
-    popped: list[Popped] = msgspec.field(default_factory=list)
-    third: Leg | None = None
-    asked: str = ""
-    """"", "three_way" or "emergency\""""
-    invite_ms: float = 0.0
-    talk: tuple[float, float] = (0.0, 0.0)
-    room: tuple[float, float] = (0.0, 0.0)
-    without_seat: tuple[float, float] = (0.0, 0.0)
-    trouble: str = ""
-
-
 class Rehearsal:
-    """One rehearsal against a running hotline. `observer` hears the hotline's own events, to time the
-    pops.
+    """One rehearsal against a running hotline; a full one with a `cast`. `observer` hears the hotline's own
+    events, to time the pops.
     """
 
     def __init__(
-        self, city: City, plan: Plan, url: str, token_for: TokenFor, say: Callable[[str], None]
+        self,
+        city: City,
+        plan: Plan,
+        url: str,
+        token_for: TokenFor,
+        say: Callable[[str], None],
+        *,
+        kill: Kill,
+        cast: Cast | None = None,
     ) -> None:
         self._city = city
+        self._kill = kill
+        self._cast = cast
+        self._crew: Crew | None = None
+        self._outages: list[tuple[float, float]] = []
+        self._killed: list[str] = []
+        self._attended = 0
+        self._at_work: set[asyncio.Task[None]] = set()
         self._plan = plan
         self._url = url
         self._token_for = token_for
@@ -101,8 +100,13 @@ class Rehearsal:
         host, port, secret = hotline
         await self._observer.connect(host, port, "cti", secret)
         try:
-            await self._sign_in(agents)
-            await self._make_calls()
+            async with AsyncExitStack() as stack:
+                if self._cast is not None:
+                    crew = crew_of(self._city, self._cast, self._url, self._token_for)
+                    self._crew = await stack.enter_async_context(crew)
+                await self._sign_in(agents)
+                await self._make_calls()
+                await self._until_idle()
             kept = await self._kept(records)
             return await self._report(kept)
         finally:
@@ -126,6 +130,40 @@ class Rehearsal:
             await asyncio.sleep(max(0.0, begin + (n - 1) / self._plan.rate - time.monotonic()))
             tasks.append(asyncio.create_task(self._one_call(n)))
         await asyncio.gather(*tasks)
+
+    async def _until_idle(self) -> None:
+        """Whoever still looks after a call that is over comes to an end."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self._at_work:
+                await asyncio.wait(self._at_work)
+
+    def _strike_when_due(self) -> None:
+        """One more call is in the hands of its agent: kill what has its turn now."""
+        self._attended += 1
+        plan = self._plan
+        for i, name in enumerate(plan.kill, 1):
+            if self._attended == max(1, plan.calls * i // (len(plan.kill) + 1)):
+                self._begin(self._strike(name))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Work that the rehearsal waits for at its end."""
+        task = asyncio.create_task(work)
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+        return task
+
+    async def _strike(self, name: str) -> None:
+        """Kill -9, in the middle of whatever goes on."""
+        self._say(f"killing {name}")
+        self._killed.append(name)
+        begin = time.time()
+        place = len(self._outages)
+        if name == "cti":
+            self._outages.append((begin, begin + PATIENCE_S))
+        await self._kill(name)
+        if name == "cti":
+            self._outages[place] = (begin, time.time() + _BACK_S)
+        self._say(f"{name} serves again after {time.time() - begin:.1f} s")
 
     async def _one_call(self, n: int) -> None:
         trial = Trial(n=n, number=f"1380538{self._plan.numbers_from + n:04d}")
@@ -170,6 +208,10 @@ class Rehearsal:
         trial = self._trials.get(view.number)
         if trial is None or trial.seat is not None:
             return
+        await self._begin(self._attend(agent, view, trial))
+
+    async def _attend(self, agent: SimulatedAgent, view: Conversation, trial: Trial) -> None:
+        """From the answer to the end of a call, at the seat."""
         try:
             trial.seat = await self._city.leg(agent.seat)
             begin = await trial.seat.answered() + SETTLE_S
@@ -179,10 +221,16 @@ class Rehearsal:
                 trial.asked = "emergency"
             elif trial.n % 10 == 0:
                 trial.asked = "three_way"
+            trial.steps = (begin, time.time() + PATIENCE_S)
+            self._strike_when_due()
             if trial.asked:
                 await self._three_way(agent, view.id, trial)
+            elif self._crew is not None and trial.citizen is not None:
+                await self._exercise(agent, view.id, trial, self._crew)
+            trial.steps = (begin, time.time())
             await self._end(agent, trial)
         except (Refused, Unanswered, CallEnded, TimeoutError) as error:
+            trial.steps = (trial.steps[0], time.time())
             trial.trouble = f"{type(error).__name__}: {error}"
             log.warning("trial failed", n=trial.n, why=trial.trouble)
             if trial.citizen is not None:
@@ -195,15 +243,10 @@ class Rehearsal:
         is_emergency = trial.asked == "emergency"
         departments = self._plan.departments
         number = self._plan.emergency if is_emergency else departments[trial.n // 10 % len(departments)]
-        async with self._third_locks.setdefault(number, asyncio.Lock()):
-            known = {leg.id for leg in self._city.history() if leg.number == number}
-            clicked = time.time()
-            op = "emergency.call" if is_emergency else "call.three_way"
-            answer = await agent.ask(op, number=number)
-            trial.third = await self._new_leg(number, known)
-        trial.invite_ms = (trial.third.started_at - clicked) * 1000
-        if not await agent.attempt_becomes(conversation, int(answer["n"]), AttemptState.ANSWERED, 15):
-            raise CallEnded(f"third party {answer['n']} did not join")
+        op = "emergency.call" if is_emergency else "call.three_way"
+        n, trial.third = await self._call_third(agent, op, number, trial)
+        if not await agent.attempt_becomes(conversation, n, AttemptState.ANSWERED, 15):
+            raise CallEnded(f"third party {n} did not join")
         begin = time.time() + SETTLE_S
         await asyncio.sleep(self._plan.talk_s + SETTLE_S)
         trial.room = (begin, time.time() - 0.1)
@@ -212,6 +255,31 @@ class Rehearsal:
             begin = time.time() + SETTLE_S
             await asyncio.sleep(1.2 + SETTLE_S)
             trial.without_seat = (begin, time.time() - 0.1)
+
+    async def _call_third(
+        self, agent: SimulatedAgent, op: str, number: str, trial: Trial | None = None
+    ) -> tuple[int, Leg]:
+        """Have somebody outside called: the attempt's n, and their phone. One at a time for each number."""
+        async with self._third_locks.setdefault(number, asyncio.Lock()):
+            known = {leg.id for leg in self._city.history() if leg.number == number}
+            clicked = time.time()
+            answer = await agent.ask(op, number=number)
+            third = await self._new_leg(number, known)
+        if trial is not None:
+            trial.invite_ms = (third.started_at - clicked) * 1000
+        return int(answer["n"]), third
+
+    async def _exercise(self, agent: SimulatedAgent, conversation: str, trial: Trial, crew: Crew) -> None:
+        """Try with this call what its turn is."""
+        if trial.citizen is None or trial.seat is None:
+            return
+        turn = trial.n - trial.n // 10 - 1
+        trial.exercise = list(EXERCISES)[turn % len(EXERCISES)]
+        unit = self._plan.departments[turn % len(self._plan.departments)]
+        trial.scene = Scene(
+            self._city, crew, agent, conversation, trial.citizen, trial.seat, unit, self._call_third
+        )
+        await EXERCISES[trial.exercise](trial.scene)
 
     async def _new_leg(self, number: str, known: set[str]) -> Leg:
         async with asyncio.timeout(10):
@@ -225,7 +293,8 @@ class Rehearsal:
         """Calls end in every way in which they end."""
         if trial.citizen is None or trial.seat is None:
             return
-        if trial.asked or trial.n % 3 == 1:
+        is_alone_with_seat = trial.exercise == "" or trial.exercise in TWO_TALK_ON
+        if trial.asked or trial.n % 3 == 1 or not is_alone_with_seat:
             await trial.citizen.hang_up()
         elif trial.n % 3 == 2:
             await self._city.hang_up(trial.seat)
@@ -245,78 +314,62 @@ class Rehearsal:
 
     async def _report(self, kept: list[Recorded]) -> Report:
         self._say("listening to what everybody heard")
-        ears = asyncio.Semaphore(_EARS)
+        ear = Ear()
         trials = list(self._trials.values())
         heard = [trial for trial in trials if trial.talk[1]]
-        audio = await asyncio.gather(*(self._two_hear(trial, ears) for trial in heard))
-        three = [trial for trial in trials if trial.asked == "three_way"]
-        emergency = [trial for trial in trials if trial.asked == "emergency"]
+        audio = await asyncio.gather(*(ear.two_hear(trial) for trial in heard))
         finished: dict[str, list[Recorded]] = {}
         for row in kept:
             finished.setdefault(row.number, []).append(row)
-        right = [t for t in trials if _is_kept(t, finished.get(t.number, []))]
+        right = [t for t in trials if is_kept(t, finished.get(t.number, []))]
+        tried, disturbed = await self._tried(finished, ear)
+        three, emergency = tried.pop("three_way", Tried(0, 0)), tried.pop("emergency", Tried(0, 0))
         pops = [popped for trial in trials for popped in trial.popped]
         return Report(
             offered=len(trials),
             answered=sum(row.outcome == "answered" for row in kept),
             abandoned=sum("abandon" in row.outcome for row in kept),
             pops=sum(bool(trial.popped) for trial in trials),
-            pops_before_answer=sum(_popped_in_time(trial) for trial in trials),
-            three_way_ok=sum(await asyncio.gather(*(self._three_hear(trial, ears) for trial in three))),
-            three_way_asked=len(three),
-            emergency_ok=sum(await asyncio.gather(*(self._three_hear(trial, ears) for trial in emergency))),
-            emergency_asked=len(emergency),
+            pops_before_answer=sum(is_popped_in_time(trial) for trial in trials),
+            three_way_ok=three.right,
+            three_way_asked=three.asked,
+            emergency_ok=emergency.right,
+            emergency_asked=emergency.asked,
             audio_ok=sum(audio),
             audio_checked=len(heard),
             records=len(right),
             lost=len(trials) - len(right),
             pop_ms=spread(self._pop_ms if pops else []),
             three_way_invite_ms=spread([trial.invite_ms for trial in trials if trial.third is not None]),
+            exercises=tried,
+            killed=tuple(self._killed),
+            disturbed=disturbed,
         )
 
-    async def _two_hear(self, trial: Trial, ears: asyncio.Semaphore) -> bool:
-        citizen, seat = trial.citizen, trial.seat
-        if citizen is None or seat is None:
-            return False
-        async with ears:
-            is_heard = await self._all_hear([citizen, seat], trial.talk)
-        if not is_heard:
-            log.warning("not heard", n=trial.n, seat=seat.number)
-        return is_heard
+    async def _tried(self, kept: dict[str, list[Recorded]], ear: Ear) -> tuple[dict[str, Tried], int]:
+        """Each kind of thing that was tried, and how many came to nothing because the CTI server was dead."""
+        trials = [trial for trial in self._trials.values() if trial.asked or trial.exercise]
+        heard = await asyncio.gather(
+            *(
+                ear.three_hear(trial) if trial.asked else ear.is_done(trial, kept.get(trial.number, []))
+                for trial in trials
+            )
+        )
+        order = [*("three_way", "emergency"), *EXERCISES]
+        found: dict[str, Tried] = {}
+        disturbed = 0
+        for trial, is_right in sorted(
+            zip(trials, heard, strict=True), key=lambda each: order.index(each[0].asked or each[0].exercise)
+        ):
+            if not is_right and self._is_disturbed(trial):
+                disturbed += 1
+                continue
+            kind = trial.asked or trial.exercise
+            before = found.get(kind, Tried(0, 0))
+            found[kind] = Tried(before.asked + 1, before.right + is_right)
+        return found, disturbed
 
-    async def _three_hear(self, trial: Trial, ears: asyncio.Semaphore) -> bool:
-        citizen, seat, third = trial.citizen, trial.seat, trial.third
-        if citizen is None or seat is None or third is None or not trial.room[1]:
-            return False
-        async with ears:
-            is_heard = await self._all_hear([citizen, seat, third], trial.room)
-            if is_heard and trial.without_seat[1]:
-                is_heard = await self._all_hear([citizen, third], trial.without_seat)
-        if not is_heard:
-            log.warning("three-way not heard", n=trial.n, seat=seat.number, third=third.number)
-        return is_heard
-
-    async def _all_hear(self, legs: list[Leg], when: tuple[float, float]) -> bool:
-        """Each of the legs hears each other one's tone for that time."""
-        try:
-            for one in legs:
-                for other in legs:
-                    if one is not other and not await one.heard(other.hz, *when):
-                        return False
-        except (CallEnded, TimeoutError):
-            return False
-        return True
-
-
-def _is_kept(trial: Trial, rows: list[Recorded]) -> bool:
-    """Exactly one finished record, which says what we saw."""
-    if len(rows) != 1 or not rows[0].outcome:
-        return False
-    return (rows[0].outcome == "answered") == (trial.seat is not None and trial.seat.answered_at is not None)
-
-
-def _popped_in_time(trial: Trial) -> bool:
-    """The pop came before the seat that talked picked up."""
-    if not trial.popped or trial.seat is None or trial.seat.answered_at is None:
-        return bool(trial.popped)
-    return any(p.seat == trial.seat.number and p.at < trial.seat.answered_at for p in trial.popped)
+    def _is_disturbed(self, trial: Trial) -> bool:
+        """Whether the CTI server was dead while something was tried."""
+        begin, end = trial.steps
+        return any(begin < back and died < end for died, back in self._outages)

@@ -85,6 +85,12 @@ class SimulatedAgent:
         seat = self._client.seen.seats.get(self.seat)
         return seat.state if seat is not None else SeatState.SIGNED_OUT
 
+    @property
+    def is_muted(self) -> bool:
+        """Whether the desk shows that nobody hears the seat."""
+        seat = self._client.seen.seats.get(self.seat)
+        return seat is not None and seat.is_muted
+
     def conversation(self, conversation: str) -> Conversation | None:
         """That conversation as the desk shows it."""
         return self._client.seen.conversations.get(conversation)

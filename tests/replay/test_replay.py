@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import groupby
 
 import msgspec
 import pytest
 
+from ctiserver.ami.capture import read_trace
 from ctiserver.api.history import (
     CallAnswered,
     CallEnded,
@@ -31,6 +33,7 @@ from ctiserver.model.floor import Floor
 from ctiserver.model.state import WRAP_UP_REASON
 from hotline.moment import Moment
 from tests.replay import load
+from tests.unit.time_sheet import times_of
 from tests.unit.world import RULES
 
 Timed = tuple[int, Event]
@@ -329,3 +332,73 @@ def test_a_whole_trace_in_one_flood_keeps_every_call(name: str) -> None:
     flood = Replay().hear_in_a_flood(list(events(name)))
     assert without_seats(flood.story()) == without_seats(STORIES[name])
     assert flood.seen.conversations == {}
+
+
+IN_TALK = (SeatState.TALKING, SeatState.HELD, SeatState.CONSULTING, SeatState.CONFERENCE)
+QUEUES_OWN = b"Event: AgentComplete"
+
+
+def retold(name: str, lie: Callable[[list[tuple[int, bytes]]], list[tuple[int, bytes]]]) -> Replay:
+    """The trace as the floor hears it when app_queue tells another story of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "read_trace", lambda path: lie(list(read_trace(path))))
+        return Replay().hear(load.timed_events(name))
+
+
+def silent(frames: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    return [timed for timed in frames if not timed[1].startswith(QUEUES_OWN)]
+
+
+def late(frames: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """As after a Redirect: it comes long after the seat has left."""
+    end = frames[-1][0] + 60_000_000
+    return [*silent(frames), *((end, frame) for _, frame in frames if frame.startswith(QUEUES_OWN))]
+
+
+def early_and_wrong(frames: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """With the seat's answer already, of another seat, with a talk of an hour and a half."""
+    told: list[tuple[int, bytes]] = []
+    lies = [
+        re.sub(rb"TalkTime: [0-9]+", b"TalkTime: 5400", frame).replace(b"PJSIP/8001", b"PJSIP/8003")
+        for _, frame in frames
+        if frame.startswith(QUEUES_OWN)
+    ]
+    for at, frame in silent(frames):
+        told.append((at, frame))
+        if frame.startswith(b"Event: AgentConnect"):
+            told += [(at, lie) for lie in lies]
+    return told
+
+
+@every_trace
+@pytest.mark.parametrize("lie", [silent, late, early_and_wrong])
+def test_what_app_queue_says_of_an_end_changes_no_record_of_ours(
+    name: str, lie: Callable[[list[tuple[int, bytes]]], list[tuple[int, bytes]]]
+) -> None:
+    assert retold(name, lie).history == Replay().hear(events(name)).history
+
+
+@every_trace
+def test_a_seats_times_in_a_trace_are_its_legs_own(name: str) -> None:
+    """What a seat spent talking, in conference and the like is what its legs talked, to the microsecond."""
+    history = Replay().hear(events(name)).history
+    spent = Counter[str]()
+    for row in times_of(history):
+        if row.state in IN_TALK:
+            spent[row.seat] += row.to_us - row.from_us
+    begun = {event.leg: event.at_us for event in history if isinstance(event, CallAnswered)}
+    legs = Counter[str]()
+    for event in history:
+        if isinstance(event, SeatLeft):
+            legs[event.seat] += event.at_us - begun[event.leg]
+    assert spent == legs
+
+
+def test_app_queue_calls_a_conference_talk_and_ours_tells_the_two_apart() -> None:
+    (told,) = [
+        load.headers(frame) for frame in load.frames("three_way_seat_leaves") if frame.startswith(QUEUES_OWN)
+    ]
+    rows = times_of(Replay().hear(events("three_way_seat_leaves")).history)
+    ours_ms = {row.state: (row.to_us - row.from_us) // 1_000 for row in rows if row.state in IN_TALK}
+    assert int(told["TalkTime"]) * 1_000 > ours_ms["talking"] > 0
+    assert ours_ms["conference"] > 0

@@ -4,6 +4,8 @@ same floor.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -60,6 +62,7 @@ from ctiserver.model.events import LinkLost, Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
 from ctiserver.model.state import called_for, supervision_of
+from tests.unit.time_sheet import days_in, spent_in, times_of
 from tests.unit.world import ENTERPRISE, QUEUE, RULES, SKILLED, Leg, World
 
 SEATS = st.sampled_from(RULES.seats)
@@ -448,6 +451,18 @@ class FloorMachine(RuleBasedStateMachine):
         ongoing = [leg for leg in told.values() if leg]
         hearing = [uid for uid, leg in self.world.legs.items() if uid.startswith("sp-") and leg.channel.is_up]
         assert sorted(ongoing) == sorted(hearing)
+
+    @invariant()
+    def a_seats_times_add_up_to_its_day_exactly(self) -> None:
+        world = self.world
+        times = times_of(world.history)
+        kept = spent_in(times, world.utc_us)
+        world.screen.look(world.seen.seats, world.utc_us)
+        assert +kept == +world.screen.spent
+        assert +days_in(kept) == +world.screen.days
+        for seat in world.rules.seats:
+            mine = [row for row in times if row.seat == seat]
+            assert all(before.to_us == after.from_us for before, after in pairwise(mine))
 
     @invariant()
     def nobody_is_alone_for_good(self) -> None:

@@ -60,6 +60,7 @@ from ctiserver.model.events import (
 from ctiserver.model.floor import Floor
 from ctiserver.model.state import Rules
 from hotline.moment import Moment
+from tests.unit.time_sheet import Screen
 
 QUEUE = "12345"
 RULES = Rules(
@@ -131,6 +132,8 @@ class World:
     """Events come so fast that nothing is shown in between."""
 
     def __post_init__(self) -> None:
+        self.screen = Screen(self.utc_us)
+        """What the seats' screens have shown, and for how long."""
         self.floor = Floor(self.rules)
         self.seen.apply(self.floor.snapshot())
         self.feed(Resynced(self.snapshot()))
@@ -156,6 +159,7 @@ class World:
 
     def settle(self) -> None:
         self.take(self.floor.settle(self.now()))
+        self.screen.look(self.seen.seats, self.utc_us)
 
     def ask(self, seat: str, agent: str, command: object) -> object:
         actor = Actor(person=agent, name=self.rules.names.get(agent, ""), role="agent", seat=seat)
