@@ -266,6 +266,14 @@ class SuperviseAnswerHand(
     seat: str
 
 
+class SuperviseCancelCallback(
+    _Supervising, frozen=True, kw_only=True, tag="supervise.cancel_callback", tag_field="op"
+):
+    """取消回呼: the citizen who asked for it in that conversation will not be called back."""
+
+    conversation: str
+
+
 SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand
 CallCommand = (
     Keys
@@ -302,6 +310,7 @@ SuperviseCommand = (
     | SuperviseRaise
     | SuperviseMessage
     | SuperviseAnswerHand
+    | SuperviseCancelCallback
 )
 Command = SeatCommand | CallCommand | Dial | SuperviseCommand
 
@@ -336,6 +345,7 @@ class Code(StrEnum):
     NOT_WAITING = "not_waiting"
     NO_TEXT = "no_text"
     NO_HAND = "no_hand"
+    NO_CALLBACK = "no_callback"
     SWITCH_DOWN = "switch_down"
     SWITCH_REFUSED = "switch_refused"
     TOO_FAST = "too_fast"
@@ -369,6 +379,7 @@ REFUSAL_ZH = {
     Code.NOT_WAITING: "该来电已不在排队中",
     Code.NO_TEXT: "请填写消息内容",
     Code.NO_HAND: "该座席没有举手",
+    Code.NO_CALLBACK: "该回呼已完成或已取消",
     Code.SWITCH_DOWN: "与交换机的连接中断，请稍候；话机仍可使用",
     Code.SWITCH_REFUSED: "交换机拒绝了该操作",
     Code.TOO_FAST: "操作过于频繁",

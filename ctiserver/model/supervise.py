@@ -13,6 +13,7 @@ from ctiserver.api.commands import (
     Refusal,
     SuperviseAnswerHand,
     SuperviseBarge,
+    SuperviseCancelCallback,
     SuperviseCommand,
     SuperviseHangUp,
     SuperviseListen,
@@ -31,7 +32,7 @@ from ctiserver.api.commands import (
 from ctiserver.api.history import Supervised
 from ctiserver.api.pushes import Message, Notice
 from ctiserver.api.states import SUPERVISED_ZH, Action, Oversight, SeatState
-from ctiserver.model import attempts, consult, seats, spying
+from ctiserver.model import attempts, callbacks, consult, seats, spying
 from ctiserver.model.effects import CallSupervisor, HangUpChannel, RaiseCaller, SendTo
 from ctiserver.model.state import (
     Attempt,
@@ -97,6 +98,8 @@ def command(state: State, actor: Actor, asked: SuperviseCommand) -> Answer:
             return write(state, actor, asked)
         case SuperviseAnswerHand():
             return answer_hand(state, actor, asked)
+        case SuperviseCancelCallback():
+            return cancel_callback(state, actor, asked)
         case _:
             assert_never(asked)
 
@@ -303,6 +306,14 @@ def answer_hand(state: State, actor: Actor, asked: SuperviseAnswerHand) -> Answe
     seats.raise_hand(state, seat, False)
     record(state, actor, Oversight.ANSWER_HAND, asked.why, seat=seat.id)
     tell(state, seat.id, Oversight.ANSWER_HAND)
+    return {}
+
+
+def cancel_callback(state: State, actor: Actor, asked: SuperviseCancelCallback) -> Answer:
+    """取消回呼."""
+    if not callbacks.cancel(state, asked.conversation, actor.person):
+        return refuse(Code.NO_CALLBACK)
+    record(state, actor, Oversight.CANCEL_CALLBACK, asked.why, conversation=asked.conversation)
     return {}
 
 
