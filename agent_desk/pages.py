@@ -10,7 +10,14 @@ import msgspec
 
 from agent_desk.sessions import Session
 from ctiserver.api.commands import REFUSAL_ZH
-from ctiserver.api.states import ATTEMPT_STATE_ZH, OVERSIGHT_ZH, SEAT_STATE_ZH, LegState, Outcome
+from ctiserver.api.states import (
+    ATTEMPT_STATE_ZH,
+    CALLBACK_STATE_ZH,
+    OVERSIGHT_ZH,
+    SEAT_STATE_ZH,
+    LegState,
+    Outcome,
+)
 from hotline.settings import Settings
 
 HERE = Path(__file__).parent
@@ -31,6 +38,7 @@ OUTCOME_ZH = {
     Outcome.OVERFLOW: "坐席全忙",
     Outcome.CLOSED: "非工作时间",
     Outcome.SWITCH_LOST: "交换机中断",
+    Outcome.CALLBACK: "转保位回呼",
 }
 CASE_STATE_ZH = {"open": "办理中", "closed": "已办结"}
 
@@ -81,6 +89,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
                 "case": CASE_STATE_ZH,
                 "refusal": REFUSAL_ZH,
                 "oversight": OVERSIGHT_ZH,
+                "callback": CALLBACK_STATE_ZH,
             },
         }
     ).decode()

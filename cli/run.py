@@ -188,7 +188,12 @@ class Hotline:
         paths = self.node.paths
         music.ensure(paths.moh)
         await asyncio.to_thread(
-            prompts.render_all, paths.sounds, city=self.settings.city, studio=None, say=self._say
+            prompts.render_all,
+            paths.sounds,
+            city=self.settings.city,
+            callback_key=self.settings.callback_key or prompts.CALLBACK_KEY,
+            studio=None,
+            say=self._say,
         )
         files = render(self.settings, self.secrets, paths)
         if self.node.attach():

@@ -137,6 +137,9 @@ def rules_of(
         repeat_within_ms=settings.queue.repeat_within_min * 60_000,
         trunk_labels={trunk.name: trunk.label for trunk in settings.trunks if trunk.label},
         labels={line.number: line.label for line in settings.lines},
+        hours={queue.number: (queue.hours, queue.days) for queue in settings.queues if queue.hours},
+        callback_tries=settings.callback.tries,
+        callback_retry_ms=settings.callback.retry_s * 1000,
     )
 
 
@@ -259,7 +262,9 @@ class CtiServer:
     async def _note(self) -> None:
         """Move the mark before which nothing needs to be read again."""
         seq = await self._journal.checkpoint(PROJECTOR)
-        starts = [view.started_us for view in self.service.snapshot().conversations]
+        floor = self.service.snapshot()
+        starts = [view.started_us for view in floor.conversations]
+        starts += [callback.asked_us for callback in floor.callbacks]
         self._account.note(seq, min(starts, default=0), clock.now().utc_us)
 
     async def _read_rules(self) -> bool:

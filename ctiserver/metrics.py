@@ -106,7 +106,11 @@ def _queues(figures: Figures) -> Iterator[Metric]:
         "Callers whom a queue did not let in, since local midnight or the CTI server's start",
         labels=["queue", "why"],
     )
+    kept = GaugeMetricFamily(
+        "hotline_callbacks", "Citizens who keep a place and will be called back", labels=["queue"]
+    )
     for queue in figures.floor.queues:
+        kept.add_metric([queue.name], queue.callbacks)
         waiting.add_metric([queue.name], queue.waiting)
         since = max(0, figures.now_us - queue.oldest_us) if queue.oldest_us else 0
         longest.add_metric([queue.name], since / _SECOND_US)
@@ -114,7 +118,7 @@ def _queues(figures: Figures) -> Iterator[Metric]:
             level.add_metric([queue.name, part], getattr(queue, part))
         for why in ("overflow", "closed"):
             away.add_metric([queue.name, why], getattr(queue, why))
-    yield from (waiting, longest, level, away)
+    yield from (waiting, kept, longest, level, away)
 
 
 def _seats(figures: Figures) -> Iterator[Metric]:

@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from ctiserver.api.hooks import MISSED
-from ctiserver.api.states import Outcome
-from ctiserver.store.tables import CallRow
+from ctiserver.api.states import CallbackState, Outcome
+from ctiserver.store.tables import CallbackRow, CallRow
 
-WORTH_A_CALL = MISSED - {Outcome.SHORT_ABANDON}
-"""Whoever hung up within seconds has dialled a wrong number or thought better of it."""
+WORTH_A_CALL = (MISSED - {Outcome.SHORT_ABANDON}) | {Outcome.CALLBACK}
+"""Whoever hung up within seconds has dialled a wrong number or thought better of it. Whoever keeps a place in
+line is called back by that, and listed only when it has failed.
+"""
 
 
 class MissedCaller(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,12 +40,16 @@ async def waiting(session: AsyncSession, since_us: int, limit: int) -> list[Miss
     spoken = exists().where(
         later.citizen == CallRow.citizen, later.started_us > CallRow.started_us, later.answered_us > 0
     )
+    is_cared_for = exists().where(
+        CallbackRow.conversation == CallRow.conversation, CallbackRow.state != CallbackState.FAILED.value
+    )
     query = select(CallRow).where(
         CallRow.started_us >= since_us,
         CallRow.citizen != "",
         CallRow.is_outbound.is_(False),
         CallRow.outcome.in_([outcome.value for outcome in WORTH_A_CALL]),
         ~spoken,
+        ~is_cared_for,
     )
     by_citizen: dict[str, list[CallRow]] = {}
     for row in await session.scalars(query.order_by(CallRow.started_us)):

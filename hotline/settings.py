@@ -121,6 +121,19 @@ class SkillSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """These three as in `queue`."""
 
 
+class CallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Callback keeping one's place (保位回呼), in every queue."""
+
+    key: str = "2"
+    """What a waiting caller presses to be called back; "" or "0": it is not offered."""
+    offer_every_s: int = 45
+    """How often a waiting caller is told of it, seconds."""
+    tries: int = 3
+    """How often a citizen who does not answer is called before people work it off as a missed call."""
+    retry_s: int = 600
+    """Pause between two tries, seconds."""
+
+
 class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A legacy line that was merged into the hotline (并入热线): it keeps its number (DNIS) and leads to
     `queue`; agents see `label`.
@@ -212,6 +225,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     queue: QueueSettings = msgspec.field(default_factory=QueueSettings)
     skills: tuple[SkillSettings, ...] = ()
     lines: tuple[LineSettings, ...] = ()
+    callback: CallbackSettings = msgspec.field(default_factory=CallbackSettings)
     cti: CtiSettings = msgspec.field(default_factory=CtiSettings)
     ivr: IvrSettings = msgspec.field(default_factory=IvrSettings)
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
@@ -245,6 +259,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             days=self.queue.days,
         )
         return (general, *self.skills)
+
+    @property
+    def callback_key(self) -> str:
+        """The key for a callback, "" when it is not offered."""
+        return self.callback.key.replace("0", "")
 
     @property
     def supervisor_ids(self) -> tuple[str, ...]:
@@ -304,6 +323,7 @@ def check(settings: Settings) -> None:
     _check_webhooks(settings.webhooks)
     _check_recording(settings.recording)
     _check_queues(settings)
+    _check_callback(settings)
     queue = settings.queue
     if min(queue.ring_s, queue.wrapup_s, queue.announce_every_s, queue.service_level_s) < 1:
         raise BadSettings(
@@ -481,6 +501,21 @@ def _check_door(queue: SkillSettings) -> None:
         raise BadSettings(f"hours of queue {queue.number}: {queue.hours!r} is not like 08:30-17:30")
     if queue.days not in _DAYS:
         raise BadSettings(f"days of queue {queue.number}: {queue.days!r} is none of {', '.join(_DAYS)}")
+
+
+def _check_callback(settings: Settings) -> None:
+    """Its key is one digit, and begins no emergency number: whoever types that means it."""
+    callback = settings.callback
+    if callback.key and not re.fullmatch(r"[0-9]", callback.key):
+        raise BadSettings(f'callback.key: {callback.key!r} is not one digit, or "" for no callbacks')
+    if any(number.startswith(settings.callback_key or "-") for number in settings.emergency_numbers):
+        raise BadSettings(f"callback.key: {callback.key} begins an emergency number")
+    if not 5 <= callback.offer_every_s <= 3600:
+        raise BadSettings("callback.offer_every_s is 5 to 3600 seconds")
+    if not 1 <= callback.tries <= 20:
+        raise BadSettings("callback.tries is 1 to 20")
+    if not 1 <= callback.retry_s <= 86_400:
+        raise BadSettings("callback.retry_s is 1 to 86400 seconds")
 
 
 def _check_word(what: str, word: str) -> None:

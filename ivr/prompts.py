@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from hotline.errors import BadSettings, HotlineError
+from hotline.settings import CallbackSettings
 from ivr.errors import PromptFailed, PromptToolMissing
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
@@ -36,6 +37,9 @@ _WAV_HEADER, _BYTES_PER_S = 44, 8000 * 2
 _SHORTEST_BYTES = _WAV_HEADER + int(_BYTES_PER_S * (0.06 + 0.12 + 0.05))
 """WAV header, the padding, and 50 ms of sound: what is shorter says nothing."""
 
+CALLBACK_KEY = CallbackSettings().key
+"""What callers are asked to press where nothing else is said."""
+
 Say = Callable[[str], None]
 
 
@@ -47,13 +51,13 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     readings: dict[str, str]
     prompts: dict[str, str]
 
-    def text(self, name: str, city: str) -> str:
+    def text(self, name: str, city: str, callback_key: str = CALLBACK_KEY) -> str:
         """The sentence as a person would read it aloud in the studio."""
-        return self.prompts[name].replace("{city}", city)
+        return self.prompts[name].replace("{city}", city).replace("{callback_key}", callback_key)
 
-    def spoken(self, name: str, city: str) -> str:
+    def spoken(self, name: str, city: str, callback_key: str = CALLBACK_KEY) -> str:
         """The sentence as the synthesiser gets it: with pinyin where it would misread."""
-        text = self.text(name, city)
+        text = self.text(name, city, callback_key)
         for written, pinyin in self.readings.items():
             text = text.replace(written, f" {pinyin} ")
         return text
@@ -80,7 +84,14 @@ def load_catalogue(path: Path = CATALOGUE) -> Catalogue:
     return catalogue
 
 
-def render_all(out: Path, *, city: str, studio: Path | None = None, say: Say = lambda line: None) -> int:
+def render_all(
+    out: Path,
+    *,
+    city: str,
+    callback_key: str = CALLBACK_KEY,
+    studio: Path | None = None,
+    say: Say = lambda line: None,
+) -> int:
     """Make every prompt's wav below `out` (Asterisk's sounds/zh); return how many had to be made anew.
 
     A file whose text, voice and recording have not changed is left alone. `studio`/<name>.wav, of any rate,
@@ -90,7 +101,10 @@ def render_all(out: Path, *, city: str, studio: Path | None = None, say: Say = l
         raise BadSettings(f"city: {city!r} must be 1 to 20 letters, for callers hear it")
     catalogue = load_catalogue()
     known = _read_manifest(out)
-    jobs = [_job(catalogue, name, city, studio) for name in catalogue.prompts]
+    jobs = [
+        _job(name, catalogue.spoken(name, city, callback_key), catalogue, studio)
+        for name in catalogue.prompts
+    ]
     stale = [job for job in jobs if known.get(job.name) != job.digest or not _file(out, job.name).is_file()]
     if stale:
         _require_tools(stale)
@@ -108,12 +122,11 @@ def length_s(out: Path, name: str) -> float | None:
         return None
 
 
-def _job(catalogue: Catalogue, name: str, city: str, studio: Path | None) -> _Job:
+def _job(name: str, spoken: str, catalogue: Catalogue, studio: Path | None) -> _Job:
     """What `name` needs; the digest covers everything that the sound depends on."""
     recording = studio / f"{name}.wav" if studio else None
     if recording is None or not recording.is_file():
         recording = None
-    spoken = catalogue.spoken(name, city)
     digest = hashlib.sha256(repr((_EFFECTS, _TELEPHONE)).encode())
     if recording:
         digest.update(recording.read_bytes())

@@ -297,6 +297,14 @@ class SuperviseRefuseRest(
     seat: str
 
 
+class SuperviseCancelCallback(
+    _Supervising, frozen=True, kw_only=True, tag="supervise.cancel_callback", tag_field="op"
+):
+    """取消回呼: the citizen who asked for it in that conversation will not be called back."""
+
+    conversation: str
+
+
 SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand | WithdrawRest
 CallCommand = (
     Keys
@@ -336,6 +344,7 @@ SuperviseCommand = (
     | SuperviseGrantRest
     | SuperviseGrantRestOver
     | SuperviseRefuseRest
+    | SuperviseCancelCallback
 )
 Command = SeatCommand | CallCommand | Dial | SuperviseCommand
 
@@ -373,6 +382,7 @@ class Code(StrEnum):
     NO_REST = "no_rest"
     REST_LIMIT = "rest_limit"
     NO_WHY = "no_why"
+    NO_CALLBACK = "no_callback"
     SWITCH_DOWN = "switch_down"
     SWITCH_REFUSED = "switch_refused"
     TOO_FAST = "too_fast"
@@ -409,6 +419,7 @@ REFUSAL_ZH = {
     Code.NO_REST: "没有待批的休息申请",
     Code.REST_LIMIT: "在休人数已达上限；确需批准，请点开该座席，写明原因后选“超额批准”",
     Code.NO_WHY: "请写明原因",
+    Code.NO_CALLBACK: "该回呼已完成或已取消",
     Code.SWITCH_DOWN: "与交换机的连接中断，请稍候；话机仍可使用",
     Code.SWITCH_REFUSED: "交换机拒绝了该操作",
     Code.TOO_FAST: "操作过于频繁",

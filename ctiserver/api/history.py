@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ctiserver.api.states import AttemptState, Outcome, Oversight, SeatState
+from ctiserver.api.states import AttemptState, CallbackState, Outcome, Oversight, SeatState
 
 
 class CallStarted(msgspec.Struct, frozen=True, kw_only=True, tag="call_started", gc=False):
@@ -169,6 +169,34 @@ class Supervised(msgspec.Struct, frozen=True, kw_only=True, tag="supervised", gc
     until_us: int = 0
 
 
+class CallbackAsked(msgspec.Struct, frozen=True, kw_only=True, tag="callback_asked", gc=False):
+    """保位回呼: a citizen asked by key to be called back. `since_us`: from when on they count as waiting."""
+
+    conversation: str
+    at_us: int
+    queue: str
+    number: str
+    since_us: int
+
+
+class CallbackChanged(msgspec.Struct, frozen=True, kw_only=True, tag="callback_changed", gc=False):
+    """The callback asked for in `conversation` came to `state`.
+
+    `call`: the conversation that calls the citizen, now or last. `tries` and `not_before_us` as they stand.
+    """
+
+    conversation: str
+    at_us: int
+    state: CallbackState
+    call: str = ""
+    seat: str = ""
+    agent: str = ""
+    tries: int = 0
+    not_before_us: int = 0
+    person: str = ""
+    """The supervisor who cancelled it."""
+
+
 History = (
     CallStarted
     | CallQueued
@@ -183,4 +211,6 @@ History = (
     | CallEnded
     | SeatChanged
     | Supervised
+    | CallbackAsked
+    | CallbackChanged
 )

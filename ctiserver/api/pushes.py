@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ctiserver.api.states import CallerContext, Conversation, Queue, Seat
+from ctiserver.api.states import Callback, CallerContext, Conversation, Queue, Seat
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot"):
@@ -18,6 +18,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot"):
     queues: tuple[Queue, ...] = ()
     conversations: tuple[Conversation, ...] = ()
     contexts: tuple[CallerContext, ...] = ()
+    callbacks: tuple[Callback, ...] = ()
     linked: bool = False
 
 
@@ -56,6 +57,18 @@ class ContextPush(msgspec.Struct, frozen=True, tag="context", gc=False):
     """More is known about a caller whose call has popped already."""
 
     context: CallerContext
+
+
+class CallbackPush(msgspec.Struct, frozen=True, tag="callback", gc=False):
+    """A callback that keeps its place (保位回呼) looks so now."""
+
+    callback: Callback
+
+
+class CallbackGone(msgspec.Struct, frozen=True, tag="callback_gone", gc=False):
+    """A callback is done, has failed, or is wanted no more."""
+
+    id: str
 
 
 class LinkPush(msgspec.Struct, frozen=True, tag="link", gc=False):
@@ -98,6 +111,8 @@ Push = (
     | ConversationGone
     | Pop
     | ContextPush
+    | CallbackPush
+    | CallbackGone
     | LinkPush
     | Notice
     | Alarm
@@ -112,6 +127,7 @@ class Seen(msgspec.Struct):
     queues: dict[str, Queue] = msgspec.field(default_factory=dict)
     conversations: dict[str, Conversation] = msgspec.field(default_factory=dict)
     contexts: dict[str, CallerContext] = msgspec.field(default_factory=dict)
+    callbacks: dict[str, Callback] = msgspec.field(default_factory=dict)
     linked: bool = False
 
     def apply(self, push: Push) -> None:
@@ -122,6 +138,7 @@ class Seen(msgspec.Struct):
                 self.queues = {queue.name: queue for queue in push.queues}
                 self.conversations = {conversation.id: conversation for conversation in push.conversations}
                 self.contexts = {context.conversation: context for context in push.contexts}
+                self.callbacks = {callback.id: callback for callback in push.callbacks}
                 self.linked = push.linked
             case SeatPush(seat):
                 self.seats[seat.id] = seat
@@ -134,6 +151,10 @@ class Seen(msgspec.Struct):
                 self.contexts.pop(gone, None)
             case Pop(_, context) | ContextPush(context):
                 self.contexts[context.conversation] = context
+            case CallbackPush(callback):
+                self.callbacks[callback.id] = callback
+            case CallbackGone(gone):
+                self.callbacks.pop(gone, None)
             case LinkPush(linked):
                 self.linked = linked
             case Notice() | Alarm() | Message():

@@ -87,6 +87,8 @@ class Outcome(StrEnum):
     """called outside the queue's hours"""
     SWITCH_LOST = "switch_lost"
     """the switch restarted under it"""
+    CALLBACK = "callback"
+    """保位回呼: left the line by key to be called back; the place in line is kept"""
 
 
 class Role(StrEnum):
@@ -134,6 +136,8 @@ class Oversight(StrEnum):
     """超额批准: although as many rested as may."""
     REFUSE_REST = "refuse_rest"
     """驳回休息"""
+    CANCEL_CALLBACK = "cancel_callback"
+    """取消回呼: a citizen who keeps a place in line will not be called back."""
 
     @property
     def is_heard(self) -> bool:
@@ -158,6 +162,39 @@ OVERSIGHT_ZH = {
     Oversight.GRANT_REST: "批准休息",
     Oversight.GRANT_REST_OVER: "超额批准",
     Oversight.REFUSE_REST: "驳回休息",
+    Oversight.CANCEL_CALLBACK: "取消回呼",
+}
+
+
+class CallbackState(StrEnum):
+    """Where a callback that keeps its place (保位回呼) stands."""
+
+    WAITING = "waiting"
+    """待回呼: its turn has not come, or it is between two tries."""
+    CALLING = "calling"
+    """回呼中: a seat's phone rings for it, then the citizen's."""
+    DONE = "done"
+    """已接通"""
+    FAILED = "failed"
+    """未接通: tried as often as the settings say; the citizen is on the missed-call list (漏接) now."""
+    CANCELLED = "cancelled"
+    """已取消, by a supervisor."""
+    WITHDRAWN = "withdrawn"
+    """市民已回到排队: they called again, or never left the line."""
+
+    @property
+    def is_open(self) -> bool:
+        """The citizen will still be called."""
+        return self in (CallbackState.WAITING, CallbackState.CALLING)
+
+
+CALLBACK_STATE_ZH = {
+    CallbackState.WAITING: "待回呼",
+    CallbackState.CALLING: "回呼中",
+    CallbackState.DONE: "已接通",
+    CallbackState.FAILED: "未接通",
+    CallbackState.CANCELLED: "已取消",
+    CallbackState.WITHDRAWN: "已重新排队",
 }
 
 
@@ -280,6 +317,7 @@ class Action(StrEnum):
     SUPERVISE_GRANT_REST = "supervise.grant_rest"
     SUPERVISE_GRANT_REST_OVER = "supervise.grant_rest_over"
     SUPERVISE_REFUSE_REST = "supervise.refuse_rest"
+    SUPERVISE_CANCEL_CALLBACK = "supervise.cancel_callback"
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -365,6 +403,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     answered_us: int = 0
     is_outbound: bool = False
     """The hotline called the citizen (外呼)."""
+    is_callback: bool = False
+    """保位回呼: it calls the citizen whose place in line since `queued_us` was kept."""
     is_recording_paused: bool = False
     is_raised: bool = False
     """提前: a supervisor has put the waiting caller at the head of the line."""
@@ -399,6 +439,31 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     """turned away because too many waited"""
     closed: int = 0
     """turned away outside its hours"""
+    callbacks: int = 0
+    """保位回呼: citizens who keep a place in it and will be called back; not counted in `waiting`"""
+
+
+class Callback(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """保位回呼: a citizen who left a queue by key and will be called back when their turn comes.
+
+    `id` is the conversation in which they asked for it; supervisors alone are shown callbacks.
+    """
+
+    id: str
+    number: str
+    queue: str
+    since_us: int
+    """Since when they count as waiting: when they joined the queue, less what they had waited before."""
+    asked_us: int
+    state: CallbackState = CallbackState.WAITING
+    tries: int = 0
+    """How often their phone has rung in vain."""
+    not_before_us: int = 0
+    """After a vain try: not called again sooner."""
+    seat: str = ""
+    """The seat that calls them now."""
+    supervise: tuple[Action, ...] = ()
+    """What a supervisor may do about it now."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -443,6 +508,8 @@ class CallerContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     queued_us: int = 0
     waited_before_ms: int = 0
     """How long they had waited in earlier calls that they gave up, lately."""
+    is_callback: bool = False
+    """保位回呼: the hotline calls them; they have kept their place in line since `queued_us`."""
     contacts: tuple[Contact, ...] = ()
     cases: tuple[CaseBrief, ...] = ()
     is_complete: bool = False

@@ -19,7 +19,18 @@ from ctiserver.api.history import (
 )
 from ctiserver.api.pushes import ConversationGone, Pop
 from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role, SeatState
-from ctiserver.model import attempts, consult, handset, lines, misses, outbound, returning, seats, spying
+from ctiserver.model import (
+    attempts,
+    callbacks,
+    consult,
+    handset,
+    lines,
+    misses,
+    outbound,
+    returning,
+    seats,
+    spying,
+)
 from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
 from ctiserver.model.events import (
     BridgeEntered,
@@ -184,6 +195,8 @@ def see(state: State, channel: Channel) -> Leg | None:
 def moved(state: State, leg: Leg, context: str) -> None:
     """The channel is in another part of the dialplan; only the parts with music show."""
     before, leg.context = leg.context, context
+    if context in callbacks.CONTEXTS:
+        callbacks.asked(state, leg)
     if before.startswith("held") or context.startswith("held"):
         for other in state.calls[leg.call].legs.values() if leg.call in state.calls else ():
             state.touch(other)
@@ -364,6 +377,7 @@ def context_of(call: Call) -> CallerContext:
             queued_us=call.queued_us,
             label=call.label,
             waited_before_ms=call.waited_before_ms,
+            is_callback=bool(call.callback),
         )
     return CallerContext(
         conversation=call.id,
@@ -375,6 +389,7 @@ def context_of(call: Call) -> CallerContext:
         started_us=call.started_us,
         queued_us=call.queued_us,
         waited_before_ms=call.waited_before_ms,
+        is_callback=bool(call.callback),
     )
 
 
@@ -388,7 +403,7 @@ def ring(state: State, leg: Leg) -> None:
     call.ringing[leg.seat] = leg.uid
     leg.agent = leg.agent or state.seats[leg.seat].agent
     state.touch(leg)
-    if leg.uid in call.known or is_own_phone(call, leg):
+    if leg.uid in call.known or (is_own_phone(call, leg) and not call.callback):
         return
     call.is_popped = True
     state.tell(Pop(leg.seat, context_of(call)))
@@ -431,7 +446,7 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
     state.dirty_lines.add(queue)
     is_back = bool(call.answered_us) and call.uid not in line.waiting
     if not call.queued_us or is_back:
-        before_ms = 0 if call.queued_us else returning.waited_before(state, call)
+        before_ms = 0 if call.queued_us else waited_before(state, call)
         call.waited_before_ms = call.waited_before_ms or before_ms
         call.queue, call.queued_us, call.queued_mono = queue, state.now.utc_us, state.now.mono_us
         state.record(
@@ -441,12 +456,19 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
         if call.context is None or not call.context.is_complete:
             look_up(state, call)
         call.is_raised = False
+    elif call.uid not in line.waiting:
+        callbacks.back_in_line(state, call)
     line.waiting.setdefault(call.uid, call.queued_us)
     leg.room = ""
     for other in call.legs.values():
         if other.watch or outlives_citizen(call, other):  # held for too long: who held them is let go
             state.do(HangUpChannel(state.ref("orphan"), other.channel))
     state.touch(leg)
+
+
+def waited_before(state: State, call: Call) -> int:
+    """How long (ms) the caller has waited already: in a call that they gave up lately, or for a callback."""
+    return max(returning.waited_before(state, call), callbacks.called_again(state, call))
 
 
 def leave_queue(state: State, uid: str, queue: str) -> None:
@@ -524,7 +546,8 @@ def join(state: State, call: Call, leg: Leg) -> None:
         return
     if not call.answered_us:
         since = call.queued_mono or call.started_mono
-        call.wait_ms = 0 if call.is_outbound else max(0, state.now.mono_us - since) // 1000
+        is_awaited = not call.is_outbound or bool(call.callback)
+        call.wait_ms = max(0, state.now.mono_us - since) // 1000 if is_awaited else 0
         call.answered_us, call.answered_mono = state.now.utc_us, state.now.mono_us
         line = state.lines.get(call.queue)
         if line is not None:
@@ -541,6 +564,7 @@ def join(state: State, call: Call, leg: Leg) -> None:
             wait_ms=call.wait_ms,
         )
     )
+    callbacks.answered(state, call)
 
 
 def hang_up(state: State, channel: Channel, cause: int) -> None:
@@ -589,9 +613,12 @@ def seat_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None
     seat = state.seats[leg.seat]
     if seat.leg == leg.uid:
         seat.leg = ""
+        callbacks.let_go(state, seat)
     if call is not None:
         spying.seat_gone(state, call, seat)
     if call is not None and is_own_phone(call, leg) and not leg.joined_mono:
+        if call.callback and not call.is_citizen_called:
+            missed(state, call.uid, leg.seat)
         end_dialling(state, call, AttemptState.WITHDRAWN)
         return
     if leg.joined_mono:
@@ -652,6 +679,7 @@ def end_dialling(state: State, call: Call, why: AttemptState) -> None:
     if call.answered_us or call.uid not in state.calls:
         return
     outbound.tell_not_reached(state, call, why)
+    callbacks.came_to_nothing(state, call, why)
     for leg in call.legs.values():
         state.do(HangUpChannel(state.ref("orphan"), leg.channel))
     end(state, call, Outcome.NOT_REACHED)
@@ -704,6 +732,8 @@ def outcome(state: State, call: Call) -> Outcome:
         return Outcome.ANSWERED
     if call.is_outbound:
         return Outcome.NOT_REACHED
+    if call.id in state.callbacks:
+        return Outcome.CALLBACK
     if not call.queued_us:
         return Outcome.ABANDONED_IVR
     if state.now.mono_us - call.queued_mono < state.rules.short_abandon_ms * 1000:
@@ -730,6 +760,7 @@ def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool =
             queue=call.queue if not call.queued_us else "",
         )
     )
+    callbacks.came_to_nothing(state, call, AttemptState.WITHDRAWN)
     returning.note(state.gave_up, call, how, now.mono_us, waited)
     if not call.answered_us:
         lines.count_unanswered(state, call.queue, how)

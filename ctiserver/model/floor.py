@@ -21,7 +21,7 @@ from ctiserver.api.pushes import (
     Snapshot,
 )
 from ctiserver.api.states import REFUSED_AT_SWITCH_ZH, AttemptState, CallerContext, Role
-from ctiserver.model import attempts, calls, commands, lines, resync, seats, spying, views
+from ctiserver.model import attempts, callbacks, calls, commands, lines, resync, seats, spying, views
 from ctiserver.model.effects import AskResync, Effect
 from ctiserver.model.events import (
     ActionFailed,
@@ -49,6 +49,7 @@ class Floor:
         for call in memory.open.values() if memory is not None else ():
             self._state.calls[call.uid] = deepcopy(call)
         self._state.gave_up = dict(memory.gave_up) if memory is not None else {}
+        callbacks.recall(self._state, memory.callbacks if memory is not None else {})
         for seat in self._state.seats.values():
             self._state.seat_views[seat.id] = views.seat_view(self._state, seat)
         for line in self._state.lines.values():
@@ -83,6 +84,7 @@ class Floor:
                 for call in state.calls.values()
                 if call.context and call.uid in state.call_views
             ),
+            callbacks=tuple(state.callback_views.values()),
             linked=state.linked,
         )
 
@@ -112,16 +114,17 @@ class Floor:
     def is_settled(self) -> bool:
         """Nothing has changed since the last `settle`."""
         state = self._state
-        return not (state.dirty_calls or state.dirty_seats or state.dirty_lines)
+        return not (state.dirty_calls or state.dirty_seats or state.dirty_lines or state.dirty_callbacks)
 
     def settle(self, now: Moment) -> list[Effect]:
         """Show what the steps since the last call have changed: one push for each thing, however often it
         changed.
 
         Called when everything that came in one read has been stepped, so that a flood costs no more than it
-        shows.
+        shows. Before that, seats that are free call whose turn it is to be called back.
         """
         self._state.now, self._state.effects = now, []
+        callbacks.serve(self._state)
         return self._settle()
 
     def _other(
@@ -219,6 +222,7 @@ class Floor:
             if state.line_views.get(name) != line_view:
                 state.line_views[name] = line_view
                 state.tell(QueuePush(line_view))
+        callbacks.show(state)
         state.dirty_calls.clear()
         state.dirty_seats.clear()
         state.dirty_lines.clear()

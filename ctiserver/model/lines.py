@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctiserver.api.states import Outcome, Seat, SeatState
 from ctiserver.model.effects import AddMember, ChangePenalty, RemoveMember
-from ctiserver.model.state import WRAP_UP_REASON, Call, Line, SeatPlace, State
+from ctiserver.model.state import RESERVED_REASON, WRAP_UP_REASON, Call, Line, SeatPlace, State
 
 
 def line_of(state: State, queue: str) -> Line:
@@ -28,7 +28,11 @@ def wanted(state: State, seat: SeatPlace) -> dict[str, int]:
 
 
 def pause_of(seat: SeatPlace) -> tuple[bool, str]:
-    """(is paused, with what reason) as the queues should show the seat's mode."""
+    """(is paused, with what reason) as the queues should show the seat's mode. A ready seat that is kept for
+    a callback is paused too: app_queue would give it to somebody else.
+    """
+    if seat.mode is SeatState.READY and seat.reserved:
+        return True, RESERVED_REASON
     reason = WRAP_UP_REASON if seat.mode is SeatState.WRAP_UP else seat.reason
     return seat.mode is not SeatState.READY, reason
 
@@ -88,6 +92,8 @@ def count_unanswered(state: State, queue: str, how: Outcome) -> None:
             line.overflow += 1
         case Outcome.CLOSED:
             line.closed += 1
+        case Outcome.CALLBACK | Outcome.NOT_REACHED:
+            pass  # their place in line is kept; whoever the hotline calls has abandoned nothing
         case _:
             line.abandoned += 1
     state.dirty_lines.add(queue)

@@ -10,6 +10,8 @@ import msgspec
 
 from ctiserver.api.history import (
     CallAnswered,
+    CallbackAsked,
+    CallbackChanged,
     CallEnded,
     CallQueued,
     CallStarted,
@@ -23,8 +25,9 @@ from ctiserver.api.history import (
     ThirdPartyCalled,
     ThirdPartyChanged,
 )
+from ctiserver.api.states import CallbackState
 from ctiserver.model import returning
-from ctiserver.model.state import LEFT, Attempt, Call, GaveUp, Watch, supervision_of
+from ctiserver.model.state import LEFT, Attempt, Call, GaveUp, KeptPlace, Watch, supervision_of
 
 MOST_ENDED = 5_000
 """More ended calls than these are never asked for: the account is read from the oldest open call on."""
@@ -38,6 +41,8 @@ class Memory(msgspec.Struct):
     """The latest of them; in the order in which they ended."""
     gave_up: dict[str, GaveUp] = msgspec.field(default_factory=dict)
     """Callers who gave up in a queue, by number."""
+    callbacks: dict[str, KeptPlace] = msgspec.field(default_factory=dict)
+    """Who keeps a place in line, by the conversation in which they asked."""
 
 
 KeptOfCall = (
@@ -84,12 +89,47 @@ def fold(memory: Memory, event: History, shift: int) -> None:
         memory.ended[event.conversation] = None
         if len(memory.ended) > MOST_ENDED:
             del memory.ended[next(iter(memory.ended))]
+    elif isinstance(event, CallbackAsked | CallbackChanged):
+        fold_callback(memory, event)
     elif isinstance(event, KeptOfCall):
+        if isinstance(event, CallAnswered):
+            note_called_back(memory, event)
         call = memory.open.get(event.conversation)
         if call is not None:
             fold_into(call, event, shift)
             if isinstance(event, CallQueued) and event.waited_before_ms:
                 memory.gave_up.pop(call.number, None)
+
+
+def fold_callback(memory: Memory, event: CallbackAsked | CallbackChanged) -> None:
+    """Somebody keeps a place in line, is called back, or keeps it no longer."""
+    if isinstance(event, CallbackAsked):
+        memory.callbacks[event.conversation] = KeptPlace(
+            id=event.conversation,
+            number=event.number,
+            queue=event.queue,
+            since_us=event.since_us,
+            asked_us=event.at_us,
+        )
+        return
+    place = memory.callbacks.get(event.conversation)
+    if place is None:
+        return
+    if not event.state.is_open:
+        del memory.callbacks[event.conversation]
+        return
+    place.tries, place.not_before_us = event.tries, event.not_before_us
+    is_calling = event.state is CallbackState.CALLING
+    place.call, place.seat = (event.call, event.seat) if is_calling else ("", "")
+    call = memory.open.get(place.call)
+    if call is not None:
+        call.callback = place.id
+
+
+def note_called_back(memory: Memory, event: CallAnswered) -> None:
+    """The call was a callback's: it is done, whoever sees its end."""
+    for place in memory.callbacks.values():
+        place.is_answered = place.is_answered or place.call == event.conversation
 
 
 def fold_into(call: Call, event: KeptOfCall, shift: int) -> None:

@@ -9,7 +9,7 @@ from ctiserver.api.commands import Code, Dial, Refusal, refuse
 from ctiserver.api.history import CallStarted
 from ctiserver.api.pushes import Notice
 from ctiserver.api.states import NOT_REACHED_ZH, AttemptState
-from ctiserver.model import calls
+from ctiserver.model import callbacks, calls
 from ctiserver.model.effects import CallSeat, CallThirdParty
 from ctiserver.model.state import Call, SeatPlace, State, seat_call_uid
 from ctiserver.model.targets import may_call
@@ -39,7 +39,7 @@ def is_dialling(state: State, seat: SeatPlace) -> bool:
 def begin(state: State, seat: SeatPlace, asked: Dial) -> Call:
     """Open the conversation and keep it."""
     now = state.now
-    uid = f"{now.utc_us // 1_000_000}.{now.utc_us % 1_000_000:06d}"
+    uid = fresh_uid(state)
     call = calls.provisional(state, uid)
     call.citizen, call.number, call.is_outbound, call.by_seat = uid, asked.number, True, seat.id
     call.started_us, call.started_mono = now.utc_us, now.mono_us
@@ -61,9 +61,20 @@ def begin(state: State, seat: SeatPlace, asked: Dial) -> Call:
     return call
 
 
+def fresh_uid(state: State) -> str:
+    """A citizen's Uniqueid that no call has yet: two may begin at one instant."""
+    at_us = state.now.utc_us
+    while (uid := f"{at_us // 1_000_000}.{at_us % 1_000_000:06d}") in state.calls:
+        at_us += 1
+    return uid
+
+
 def on_seat_ready(state: State, call: Call) -> None:
     """The agent has picked up: now the citizen is rung, once."""
     if call.is_citizen_called:
+        return
+    if not callbacks.is_wanted(state, call):
+        calls.end_dialling(state, call, AttemptState.WITHDRAWN)
         return
     call.is_citizen_called = True
     ref = state.ref(f"dial:{call.uid}")

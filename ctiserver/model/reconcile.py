@@ -22,7 +22,7 @@ from ctiserver.api.history import (
     ThirdPartyChanged,
 )
 from ctiserver.api.states import AttemptState, Outcome
-from ctiserver.model import lines
+from ctiserver.model import callbacks, lines
 from ctiserver.model.memory import Memory
 from ctiserver.model.state import Call, called_for, seat_call_of, third_party_of
 
@@ -221,7 +221,8 @@ class _Account:
         """The seat and the citizen talk."""
         self.rung[row.uid] = row.at_us
         self.answered_us = self.answered_us or row.at_us
-        wait_us = 0 if self.is_outbound else row.at_us - (self.queued_us or self.started_us)
+        since = self.queued_us or (row.at_us if self.is_outbound else self.started_us)
+        wait_us = row.at_us - since
         self.found.append(
             CallAnswered(
                 conversation=self.id,
@@ -274,6 +275,8 @@ class _Account:
             return Outcome.ANSWERED
         if self.is_outbound:
             return Outcome.NOT_REACHED
+        if row.context == callbacks.AGREED:
+            return Outcome.CALLBACK
         if not self.queued_us:
             return lines.turned_away(row.context) or Outcome.ABANDONED_IVR
         if wait_ms < self.eyes.short_abandon_ms:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ctiserver.api.history import CallEnded, History
 from ctiserver.api.states import AttemptState, Outcome, Role, SeatState
-from ctiserver.model import attempts, calls, lines, seats, spying
+from ctiserver.model import attempts, callbacks, calls, lines, seats, spying
 from ctiserver.model.effects import RemoveMember
 from ctiserver.model.events import Channel, Member, SwitchSnapshot
 from ctiserver.model.memory import Memory, fold
@@ -38,6 +38,7 @@ def resync(state: State, snapshot: SwitchSnapshot) -> None:
     state.was_linked = True
     for call in list(state.calls.values()):
         calls.care_for_citizen(state, call)
+    callbacks.lose(state)
 
 
 def _citizens_first(channel: Channel) -> tuple[bool, bool]:
@@ -174,7 +175,11 @@ def recall(state: State, unseen: tuple[History, ...]) -> None:
     """Take in what the switch's own records tell of the time away: keep it, know it, and end what has
     ended.
     """
-    memory = Memory(open={call.id: call for call in state.calls.values()}, gave_up=state.gave_up)
+    memory = Memory(
+        open={call.id: call for call in state.calls.values()},
+        gave_up=state.gave_up,
+        callbacks=state.callbacks,
+    )
     shift = state.now.mono_us - state.now.utc_us
     for event in unseen:
         state.record(event)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ctiserver.api.states import SeatState
-from ctiserver.model import lines
+from ctiserver.model import callbacks, lines
 from ctiserver.model.effects import PauseMember, RemoveMember, StartTimer, StopTimer
 from ctiserver.model.events import MemberAdded, MemberPaused, MemberRemoved, PhoneChanged, SeatEvent
-from ctiserver.model.state import WRAP_UP_REASON, SeatPlace, State
+from ctiserver.model.state import RESERVED_REASON, WRAP_UP_REASON, SeatPlace, State
 
 _WRAP_UP_TIMER = "wrap_up:"
 
@@ -59,7 +59,7 @@ def take(state: State, seat: SeatPlace, agent: str, name: str) -> None:
 def vacate(state: State, seat: SeatPlace) -> None:
     """Nobody sits there any more."""
     stop_wrap_up(state, seat)
-    seat.agent = seat.agent_name = seat.reason = ""
+    seat.agent = seat.agent_name = seat.reason = seat.reserved = ""
     seat.hand_us = seat.rest_us = 0
     seat.rest_reason = ""
     seat.mode = SeatState.SIGNED_OUT
@@ -69,7 +69,7 @@ def vacate(state: State, seat: SeatPlace) -> None:
 
 def adopt_pause(state: State, seat: SeatPlace, is_paused: bool, reason: str) -> None:
     """The queue shows another mode than we wanted: the queue is right, for it distributes the calls."""
-    if not is_paused:
+    if not is_paused or reason == RESERVED_REASON:
         stop_wrap_up(state, seat)
         seat.mode, seat.reason = SeatState.READY, ""
     elif reason == WRAP_UP_REASON:
@@ -86,6 +86,7 @@ def want(state: State, seat: SeatPlace, mode: SeatState, reason: str = "") -> No
     else:
         stop_wrap_up(state, seat)
         seat.mode, seat.reason = mode, reason
+        callbacks.reserve(state, seat)
     pause(state, seat)
 
 
@@ -108,6 +109,7 @@ def pause(state: State, seat: SeatPlace) -> None:
 def join_queue(state: State, seat: SeatPlace) -> None:
     """Make the seat a member of each queue that its agent serves, in its present mode."""
     seat.queues = {}
+    callbacks.reserve(state, seat)
     lines.serve(state, seat)
 
 
@@ -153,7 +155,9 @@ def stop_wrap_up(state: State, seat: SeatPlace) -> None:
 
 
 def on_timer(state: State, key: str) -> None:
-    """A timer ran out: wrap-up ends, the seat is ready again."""
+    """A timer ran out: wrap-up ends, the seat is ready again; or callbacks are to be looked at."""
+    if key == callbacks.TIMER:
+        callbacks.look_again(state)
     seat = state.seats.get(key.removeprefix(_WRAP_UP_TIMER))
     if key.startswith(_WRAP_UP_TIMER) and seat is not None and seat.mode is SeatState.WRAP_UP:
         want(state, seat, SeatState.READY)

@@ -12,6 +12,7 @@ from ctiserver.api.history import History
 from ctiserver.api.pushes import Push
 from ctiserver.api.states import (
     AttemptState,
+    Callback,
     CallerContext,
     Conversation,
     LegState,
@@ -26,6 +27,8 @@ from hotline.moment import Moment
 
 WRAP_UP_REASON = "整理"
 """Pause reason that means wrap-up (话后整理): Asterisk keeps it for us across a restart of ours."""
+RESERVED_REASON = "保位回呼"
+"""Pause reason of a ready seat that is kept for a callback: app_queue shall not be quicker."""
 SIGNED_IN_REASON = "签入"
 """Not ready because just signed in."""
 
@@ -77,6 +80,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Reasons of not ready that need a supervisor's word; (): none does."""
     rest_most: int = 0
     """So many seats may rest for these at once; 0: any number."""
+    hours: Mapping[str, tuple[str, str]] = {}
+    """queue -> (hours, days) as in the settings, of those that are not always open"""
+    callback_tries: int = 3
+    """how often a citizen's phone is rung for a callback"""
+    callback_retry_ms: int = 600_000
+    """pause between two of these"""
 
 
 class Watch(msgspec.Struct, kw_only=True, gc=False):
@@ -159,6 +168,30 @@ class GaveUp(msgspec.Struct, frozen=True, gc=False):
     waited_ms: int
 
 
+class KeptPlace(msgspec.Struct, kw_only=True):
+    """A citizen who left a queue to be called back (保位回呼), and keeps their place in it.
+
+    `id` is the conversation in which they asked; it may still be saying goodbye to them.
+    """
+
+    id: str
+    number: str
+    queue: str
+    since_us: int
+    """from when on they count as waiting"""
+    asked_us: int
+    tries: int = 0
+    not_before_us: int = 0
+    seat: str = ""
+    """the seat that is kept for it, or calls; "" while its turn has not come"""
+    call: str = ""
+    """the conversation that calls the citizen, "" before"""
+    is_answered: bool = False
+    """that conversation came about (known before its end was: after a restart of ours)"""
+    passed: dict[str, int] = msgspec.field(default_factory=dict)
+    """seats that did not pick up -> until when (UTC) others come first"""
+
+
 class Call(msgspec.Struct, kw_only=True):
     """One conversation, keyed by the citizen's Uniqueid. `*_mono` are 0 until they happen."""
 
@@ -196,6 +229,8 @@ class Call(msgspec.Struct, kw_only=True):
     """Of an outbound call: the seat that calls."""
     is_citizen_called: bool = False
     """Of an outbound call: the citizen's phone has been asked for."""
+    callback: str = ""
+    """Of an outbound call that keeps a place: the conversation in which it was asked for."""
     is_recording_paused: bool = False
     is_raised: bool = False
     """A supervisor has put the waiting caller at the head of the line."""
@@ -232,6 +267,8 @@ class SeatPlace(msgspec.Struct, kw_only=True):
     """The queues that it serves, each with its penalty."""
     misses: int = 0
     """Rings in a row that nobody answered."""
+    reserved: str = ""
+    """The callback that it is kept for: paused in the queues while it is ready."""
     phone_up: bool = False
     leg: str = ""
     shown: tuple[SeatState, str, str] = (SeatState.SIGNED_OUT, "", "")
@@ -267,14 +304,18 @@ class State:
         self.lines = {queue: Line(name=queue) for queue in rules.queues or (rules.queue,)}
         self.gave_up: dict[str, GaveUp] = {}
         """by number, in the order in which they gave up"""
+        self.callbacks: dict[str, KeptPlace] = {}
+        """those who keep a place in line, by the conversation in which they asked"""
         self.now = Moment(0, 0)
         self.effects: list[Effect] = []
         self.dirty_seats: set[str] = set()
         self.dirty_calls: set[str] = set()
         self.dirty_lines: set[str] = set()
+        self.dirty_callbacks: set[str] = set()
         self.seat_views: dict[str, Seat] = {}
         self.call_views: dict[str, Conversation] = {}
         self.line_views: dict[str, Queue] = {}
+        self.callback_views: dict[str, Callback] = {}
         self.actions_made = 0
 
     def do(self, effect: Effect) -> None:

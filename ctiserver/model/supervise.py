@@ -13,6 +13,7 @@ from ctiserver.api.commands import (
     Refusal,
     SuperviseAnswerHand,
     SuperviseBarge,
+    SuperviseCancelCallback,
     SuperviseCommand,
     SuperviseGrantRest,
     SuperviseGrantRestOver,
@@ -34,7 +35,7 @@ from ctiserver.api.commands import (
 from ctiserver.api.history import Supervised
 from ctiserver.api.pushes import Message, Notice
 from ctiserver.api.states import SUPERVISED_ZH, Action, Oversight, SeatState
-from ctiserver.model import attempts, consult, rests, seats, spying
+from ctiserver.model import attempts, callbacks, consult, rests, seats, spying
 from ctiserver.model.effects import CallSupervisor, HangUpChannel, RaiseCaller, SendTo
 from ctiserver.model.state import (
     Attempt,
@@ -107,6 +108,8 @@ def command(state: State, actor: Actor, asked: SuperviseCommand) -> Answer:
             return answer_hand(state, actor, asked)
         case SuperviseGrantRest() | SuperviseGrantRestOver() | SuperviseRefuseRest():
             return answer_rest(state, actor, asked)
+        case SuperviseCancelCallback():
+            return cancel_callback(state, actor, asked)
         case _:
             assert_never(asked)
 
@@ -334,6 +337,14 @@ def answer_rest(
         return what
     record(state, actor, what, asked.why, seat=seat.id, detail=reason)
     tell(state, seat.id, what)
+    return {}
+
+
+def cancel_callback(state: State, actor: Actor, asked: SuperviseCancelCallback) -> Answer:
+    """取消回呼."""
+    if not callbacks.cancel(state, asked.conversation, actor.person):
+        return refuse(Code.NO_CALLBACK)
+    record(state, actor, Oversight.CANCEL_CALLBACK, asked.why, conversation=asked.conversation)
     return {}
 
 

@@ -194,6 +194,7 @@ def conversation_view(state: State, call: Call) -> states.Conversation:
         queued_us=call.queued_us,
         answered_us=call.answered_us,
         is_outbound=call.is_outbound,
+        is_callback=bool(call.callback),
         is_recording_paused=call.is_recording_paused,
         seats=tuple(sorted([leg.seat for leg in call.legs.values() if leg.seat])),
         participants=tuple([participant_view(state, call, leg) for leg in ordered(call)]),
@@ -302,4 +303,5 @@ def queue_view(state: State, line: Line) -> states.Queue:
         short_abandoned=line.short_abandoned,
         overflow=line.overflow,
         closed=line.closed,
+        callbacks=sum(place.queue == line.name for place in state.callbacks.values()),
     )

@@ -14,6 +14,8 @@ import msgspec
 
 from ctiserver.api.pushes import (
     Alarm,
+    CallbackGone,
+    CallbackPush,
     ContextPush,
     ConversationGone,
     ConversationPush,
@@ -64,6 +66,10 @@ def item(push: Push) -> Item:
             return Item(body, f"conversation:{conversation.id}")
         case ContextPush(context):
             return Item(body, f"context:{context.conversation}")
+        case CallbackPush(callback):
+            return Item(body, f"callback:{callback.id}")
+        case CallbackGone(gone):
+            return Item(body, overrides=(f"callback:{gone}",))
         case LinkPush():
             return Item(body, "link")
         case Pop(_, context):

@@ -15,6 +15,8 @@ import msgspec
 
 from ctiserver.api.pushes import (
     Alarm,
+    CallbackGone,
+    CallbackPush,
     ContextPush,
     ConversationGone,
     ConversationPush,
@@ -122,7 +124,7 @@ class View:
                 return (push,) if at == seat else ()
             case Message():
                 return (push,) if push.seat in ("", seat) else ()
-            case Alarm():
+            case Alarm() | CallbackPush() | CallbackGone():
                 return ()
             case Snapshot():
                 own = visible(push, self.viewer)

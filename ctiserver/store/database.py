@@ -12,6 +12,7 @@ from ctiserver.store import contacts
 from ctiserver.store.fold import CallEvent, Fold, Origin, Row, Rows
 from ctiserver.store.port import PROJECTOR, Past, decode
 from ctiserver.store.tables import (
+    CallbackRow,
     CallRow,
     CheckpointRow,
     JournalEventRow,
@@ -65,7 +66,7 @@ class DatabaseStore:
 
 
 async def _touched(session: AsyncSession, node: str, events: Sequence[History]) -> Rows:
-    """The rows there are of these events' conversations and seats: five questions, however many events."""
+    """The rows there are of these events' conversations and seats: six questions, however many events."""
     conversations = {event.conversation for event in events if isinstance(event, CallEvent)}
     seats = {event.seat for event in events if isinstance(event, SeatChanged)}
     rows = Rows()
@@ -79,6 +80,9 @@ async def _touched(session: AsyncSession, node: str, events: Sequence[History]) 
             select(attempts).where(attempts.conversation.in_(conversations))
         ):
             rows.put(attempt)
+        kept = select(CallbackRow).where(CallbackRow.conversation.in_(conversations))
+        for callback in await session.scalars(kept):
+            rows.put(callback)
     watching = {event.leg for event in events if isinstance(event, Supervised) and event.leg}
     if watching:
         table = SupervisionRow

@@ -12,6 +12,8 @@ import msgspec
 
 from ctiserver.api.history import (
     CallAnswered,
+    CallbackAsked,
+    CallbackChanged,
     CallEnded,
     CallQueued,
     CallStarted,
@@ -26,8 +28,16 @@ from ctiserver.api.history import (
     ThirdPartyCalled,
     ThirdPartyChanged,
 )
-from ctiserver.api.states import AttemptState
-from ctiserver.store.tables import CallRow, LegRow, PopRow, SeatTimeRow, SupervisionRow, ThirdPartyAttemptRow
+from ctiserver.api.states import AttemptState, CallbackState
+from ctiserver.store.tables import (
+    CallbackRow,
+    CallRow,
+    LegRow,
+    PopRow,
+    SeatTimeRow,
+    SupervisionRow,
+    ThirdPartyAttemptRow,
+)
 
 CallEvent = (
     CallStarted
@@ -41,10 +51,12 @@ CallEvent = (
     | RecordingPaused
     | RecordingResumed
     | CallEnded
+    | CallbackAsked
+    | CallbackChanged
 )
 """What happens to a conversation: all of History but seats' own states and supervisions."""
 
-Row = CallRow | LegRow | PopRow | SeatTimeRow | SupervisionRow | ThirdPartyAttemptRow
+Row = CallRow | LegRow | PopRow | SeatTimeRow | SupervisionRow | ThirdPartyAttemptRow | CallbackRow
 
 
 class Rows:
@@ -57,6 +69,7 @@ class Rows:
         self.open_times: dict[tuple[str, str], list[SeatTimeRow]] = {}
         self.supervisions: dict[tuple[str, str], SupervisionRow] = {}
         """Those that go on, by node and leg."""
+        self.callbacks: dict[str, CallbackRow] = {}
         self.added: list[Row] = []
         """The new ones, in the order in which they came."""
 
@@ -74,6 +87,8 @@ class Rows:
             case SupervisionRow():
                 if row.leg and not row.until_us:
                     self.supervisions[row.node, row.leg] = row
+            case CallbackRow():
+                self.callbacks[row.conversation] = row
             case PopRow():
                 pass
             case never:
@@ -128,6 +143,8 @@ class Fold:
                 self._third_party_called(event)
             case ThirdPartyChanged():
                 self._third_party_changed(event)
+            case CallbackAsked() | CallbackChanged():
+                self._callback(event, origin)
             case RecordingPaused() | RecordingResumed():
                 pass  # the archive reads them from the journal's copy
             case CallEnded():
@@ -234,6 +251,22 @@ class Fold:
             self._rows.add(attempt)
         return attempt
 
+    def _callback(self, event: CallbackAsked | CallbackChanged, origin: Origin) -> None:
+        row = self._rows.callbacks.get(event.conversation)
+        if row is None:
+            row = _new_callback(event, origin.node)
+            self._rows.add(row)
+        if isinstance(event, CallbackAsked):
+            row.queue, row.since_us, row.asked_us = _text(event.queue), event.since_us, event.at_us
+            row.state, row.closed_us = CallbackState.WAITING.value, 0  # perhaps asked for once more
+            return
+        row.state, row.tries = event.state.value, event.tries
+        row.call = event.call or row.call
+        if event.seat:
+            row.seat, row.agent = event.seat, event.agent
+        if not event.state.is_open:
+            row.closed_us, row.person = event.at_us, event.person
+
     def _seat_changed(self, event: SeatChanged, origin: Origin) -> None:
         state, reason = event.state.value, _text(event.reason)
         open_times = self._rows.open_times.setdefault((origin.node, event.seat), [])
@@ -302,6 +335,23 @@ def _new_call(conversation: str, node: str, at_us: int) -> CallRow:
         wait_ms=0,
         talk_ms=0,
         is_seen=True,
+    )
+
+
+def _new_callback(event: CallbackAsked | CallbackChanged, node: str) -> CallbackRow:
+    return CallbackRow(
+        conversation=event.conversation,
+        node=node,
+        queue="",
+        since_us=event.at_us,
+        asked_us=event.at_us,
+        closed_us=0,
+        state=CallbackState.WAITING.value,
+        tries=0,
+        call="",
+        seat="",
+        agent="",
+        person="",
     )
 
 

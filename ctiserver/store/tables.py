@@ -1,5 +1,5 @@
 """Owns the tables that the journal is projected into: calls, legs, third parties, seat times,
-pops, supervisions.
+pops, supervisions, callbacks.
 
 Instants are UTC microseconds, 0 for "not yet"; durations are milliseconds. Every key carries its node.
 """
@@ -145,6 +145,33 @@ class SupervisionRow(Base):
     why: Mapped[str] = mapped_column(Text)
     leg: Mapped[str] = mapped_column(String(100))
     """Uniqueid of the supervisor's channel; empty for what needs none."""
+
+
+class CallbackRow(Base):
+    """One callback that keeps its place (保位回呼), and what became of it."""
+
+    __tablename__ = "callbacks"
+    __table_args__ = (Index(None, "node", "asked_us"),)
+
+    conversation: Mapped[str] = mapped_column(String(80), ForeignKey("calls.conversation"), primary_key=True)
+    """In which the citizen asked for it."""
+    node: Mapped[str] = mapped_column(String(31))
+    queue: Mapped[str] = mapped_column(String(40))
+    since_us: Mapped[Utc]
+    """From when on they count as waiting."""
+    asked_us: Mapped[Utc]
+    closed_us: Mapped[Utc]
+    state: Mapped[str] = mapped_column(String(24), index=True)
+    """`ctiserver.api.states.CallbackState`."""
+    tries: Mapped[int] = mapped_column(Integer)
+    """How often the citizen's phone rang in vain."""
+    call: Mapped[str] = mapped_column(String(80))
+    """The conversation that called them last; empty before."""
+    seat: Mapped[str] = mapped_column(String(16))
+    agent: Mapped[str] = mapped_column(String(16))
+    """Who called them last."""
+    person: Mapped[str] = mapped_column(String(16))
+    """The supervisor who cancelled it."""
 
 
 class JournalEventRow(Base):

@@ -12,6 +12,7 @@ from asterisk_conf.render import EVENTS, MODULES, render, render_base, seat_pass
 from hotline.errors import BadSettings
 from hotline.secret import Secrets
 from hotline.settings import (
+    CallbackSettings,
     IvrSettings,
     LineSettings,
     QueueSettings,
@@ -237,3 +238,16 @@ def test_an_edited_secret_that_opens_a_door_is_refused_and_not_shown(name: str, 
     with pytest.raises(BadSettings, match=name) as refused:
         render(Settings(), secrets, PATHS)
     assert not word or word not in str(refused.value)
+
+
+def test_the_key_for_a_callback_leads_out_of_the_queue_and_is_said_only_where_it_is_offered() -> None:
+    texts = files(Settings(callback=CallbackSettings(key="5", offer_every_s=40)))
+    queue = section(texts["queues.conf"], "queue")
+    assert "context = queue-keys\n" in queue
+    assert "periodic-announce = hotline/callback-offer\nperiodic-announce-frequency = 40\n" in queue
+    keys = section(texts["extensions.conf"], "queue-keys")
+    assert keys.lstrip().startswith("exten => 5,1,Goto(callback,${HOTLINE_QUEUE},1)\n")
+    for off in ("", "0"):
+        texts = files(Settings(callback=CallbackSettings(key=off)))
+        assert "queue-keys" not in "".join(texts.values())
+        assert "periodic-announce-frequency = 0\n" in section(texts["queues.conf"], "queue")

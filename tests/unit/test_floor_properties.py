@@ -34,6 +34,7 @@ from ctiserver.api.commands import (
     SignOut,
     SuperviseAnswerHand,
     SuperviseBarge,
+    SuperviseCancelCallback,
     SuperviseGrantRest,
     SuperviseGrantRestOver,
     SuperviseHangUp,
@@ -55,13 +56,13 @@ from ctiserver.api.commands import (
     WithdrawRest,
     WrapUp,
 )
-from ctiserver.api.history import CallEnded, CallStarted, Supervised
+from ctiserver.api.history import CallbackAsked, CallbackChanged, CallEnded, CallStarted, Supervised
 from ctiserver.api.pushes import Snapshot
-from ctiserver.api.states import Role, SeatState
+from ctiserver.api.states import CallbackState, Role, SeatState
 from ctiserver.model.events import LinkLost, Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
-from ctiserver.model.state import called_for, supervision_of
+from ctiserver.model.state import RESERVED_REASON, called_for, supervision_of
 from tests.unit.time_sheet import days_in, spent_in, times_of
 from tests.unit.world import ENTERPRISE, QUEUE, RULES, SKILLED, Leg, World
 
@@ -83,6 +84,7 @@ COMMANDS = st.one_of(
     st.just(Leave()),
     st.builds(Withdraw, n=st.integers(0, 3)),
 )
+NUMBERS = st.sampled_from(["13805381234", "13805380002", "13805380003", ""])
 PHONES = st.sampled_from([*RULES.supervisors, ""])
 HEARING = (SuperviseListen, SuperviseWhisper, SuperviseBarge, SuperviseTakeOver)
 FORCING = (
@@ -242,6 +244,20 @@ class FloorMachine(RuleBasedStateMachine):
         asked = SupervisePick(conversation=call, seat=seat) if is_pick else SuperviseRaise(conversation=call)
         self.world.oversee(asked, "")
 
+    @precondition(lambda self: self.unrung())
+    @rule(data=st.data(), hangs_up=st.booleans())
+    def a_caller_asks_to_be_called_back(self, data: st.DataObject, hangs_up: bool) -> None:
+        uid = self.pick(self.unrung(), data)
+        self.world.press_key(uid)
+        if hangs_up:
+            self.world.feed(*self.world.hang_up(uid))
+
+    @precondition(lambda self: self.world.seen.callbacks)
+    @rule(data=st.data())
+    def a_supervisor_cancels_a_callback(self, data: st.DataObject) -> None:
+        kept = self.pick(list(self.world.seen.callbacks), data)
+        self.world.oversee(SuperviseCancelCallback(conversation=kept), "")
+
     @precondition(lambda self: self.rung_supervisors())
     @rule(data=st.data())
     def a_supervisor_picks_up(self, data: st.DataObject) -> None:
@@ -251,9 +267,9 @@ class FloorMachine(RuleBasedStateMachine):
         return [uid for uid in self.world.supervisors() if not self.world.legs[uid].channel.is_up]
 
     @precondition(lambda self: len(self.world.legs) < 8)
-    @rule(queue=st.sampled_from([QUEUE, ENTERPRISE, ""]))
-    def citizen_calls(self, queue: str) -> None:
-        uid = self.world.call()
+    @rule(queue=st.sampled_from([QUEUE, ENTERPRISE, ""]), number=NUMBERS)
+    def citizen_calls(self, queue: str, number: str) -> None:
+        uid = self.world.call(number)
         if queue:
             self.world.queue(uid, queue)
 
@@ -312,7 +328,7 @@ class FloorMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_flood_comes_in_one_read(self, data: st.DataObject) -> None:
         self.world.is_flooded = True
-        self.citizen_calls(QUEUE)
+        self.citizen_calls(QUEUE, "13805381234")
         self.anybody_hangs_up(data, 16)
         self.world.is_flooded = False
         self.world.settle()
@@ -342,7 +358,36 @@ class FloorMachine(RuleBasedStateMachine):
         assert seen.queues == {queue.name: queue for queue in fresh.queues}
         assert seen.conversations == {view.id: view for view in fresh.conversations}
         assert set(seen.contexts) >= {context.conversation for context in fresh.contexts}
+        assert seen.callbacks == {kept.id: kept for kept in fresh.callbacks}
         assert seen.linked == fresh.linked
+
+    @invariant()
+    def every_callback_is_open_once_in_the_record_and_counted(self) -> None:
+        world = self.world
+        stands: dict[str, CallbackState] = {}
+        for event in world.history:
+            if isinstance(event, CallbackAsked):
+                assert not stands.get(event.conversation, CallbackState.DONE).is_open
+                stands[event.conversation] = CallbackState.WAITING
+            elif isinstance(event, CallbackChanged):
+                assert stands[event.conversation].is_open, "what is closed stays closed"
+                stands[event.conversation] = event.state
+        is_open = {kept: state for kept, state in stands.items() if state.is_open}
+        assert {kept.id: kept.state for kept in world.seen.callbacks.values()} == is_open
+        for queue in world.seen.queues.values():
+            mine = [kept for kept in world.seen.callbacks.values() if kept.queue == queue.name]
+            assert queue.callbacks == len(mine)
+
+    @invariant()
+    def a_seat_is_kept_for_a_callback_only_while_that_goes_on(self) -> None:
+        world = self.world
+        if not world.seen.linked:
+            return
+        calling = {kept.seat for kept in world.seen.callbacks.values() if kept.seat}
+        for member in world.memberships.values():
+            if member.is_paused and member.reason == RESERVED_REASON:
+                busy = any(leg.seat == member.seat for leg in world.legs.values())
+                assert member.seat in calling or busy
 
     @invariant()
     def every_citizen_has_one_conversation_and_nobody_else_has(self) -> None:
@@ -386,7 +431,7 @@ class FloorMachine(RuleBasedStateMachine):
                 self.hears_what_it_shows(seat.state, legs[0])
             assert (seat.state is SeatState.RINGING) == (bool(legs) and not talks)
             if seat.state is SeatState.READY:
-                assert not member.is_paused
+                assert not member.is_paused or member.reason == RESERVED_REASON
             if seat.state in (SeatState.NOT_READY, SeatState.WRAP_UP):
                 assert member.is_paused
             assert (f"wrap_up:{seat.id}" in world.timers) <= member.is_paused

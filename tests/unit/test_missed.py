@@ -7,8 +7,8 @@ import itertools
 import pytest
 
 from ctiserver import missed
-from ctiserver.api.states import Outcome
-from ctiserver.store.tables import CallRow
+from ctiserver.api.states import CallbackState, Outcome
+from ctiserver.store.tables import CallbackRow, CallRow
 from hotline.db.engine import Database
 
 _numbers = itertools.count(1)
@@ -62,3 +62,35 @@ async def test_who_was_spoken_to_before_is_listed_for_what_came_after(database: 
 async def test_a_short_abandon_and_a_withheld_number_are_nobody_to_call_back(database: Database) -> None:
     rows = call(ANNA, 10, Outcome.SHORT_ABANDON), call("", 10, Outcome.ABANDONED_QUEUE)
     assert await listed(database, *rows) == []
+
+
+@pytest.mark.parametrize("state", CallbackState)
+async def test_who_keeps_a_place_is_listed_only_when_the_callback_has_failed(
+    database: Database, state: CallbackState
+) -> None:
+    asked = call(ANNA, 10, Outcome.CALLBACK)
+    async with database.begin() as session:
+        session.add(asked)
+        await session.flush()
+        session.add(
+            CallbackRow(
+                conversation=asked.conversation,
+                node="n1",
+                queue="12345",
+                since_us=10,
+                asked_us=12,
+                closed_us=0,
+                state=state.value,
+                tries=3,
+                call="",
+                seat="",
+                agent="",
+                person="",
+            )
+        )
+    expected = [("13805380001", 1, 0)] if state is CallbackState.FAILED else []
+    assert await listed(database) == expected
+
+
+async def test_a_promise_of_which_no_record_is_left_is_kept_by_people(database: Database) -> None:
+    assert await listed(database, call(ANNA, 10, Outcome.CALLBACK)) == [("13805380001", 1, 0)]

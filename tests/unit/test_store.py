@@ -17,13 +17,22 @@ from sqlalchemy import select, text
 
 from casework.service import NewCase, open_case
 from ctiserver.api import history as h
-from ctiserver.api.states import AttemptState, CaseBrief, Contact, Outcome, Oversight, SeatState
+from ctiserver.api.states import (
+    AttemptState,
+    CallbackState,
+    CaseBrief,
+    Contact,
+    Outcome,
+    Oversight,
+    SeatState,
+)
 from ctiserver.store.database import DatabaseStore
 from ctiserver.store.keeper import JournalKeeper, entry_of
 from ctiserver.store.memory import MemoryStore
 from ctiserver.store.port import PastUnknown, Store
 from ctiserver.store.projector import Projector, ProjectorHealth
 from ctiserver.store.tables import (
+    CallbackRow,
     CallRow,
     JournalEventRow,
     LegRow,
@@ -36,7 +45,7 @@ from hotline.db.engine import Database, is_passing
 from hotline.journal import GAP, Journal, JournalEntry
 from hotline.numbers import describe
 
-TABLES = (CallRow, LegRow, ThirdPartyAttemptRow, SeatTimeRow, PopRow, SupervisionRow)
+TABLES = (CallRow, LegRow, ThirdPartyAttemptRow, SeatTimeRow, PopRow, SupervisionRow, CallbackRow)
 CALL, OTHER = "n1-1700000000.1", "n1-1700000000.9"
 KEY = "+8613805381234"
 JOURNAL = "the journal's identity"
@@ -210,6 +219,35 @@ async def test_who_listened_to_whom_and_from_when_to_when_can_be_told(store: Sto
         ("9001", "8001", "1001", "n1")
     }
     assert (await dump(store))["calls"] == [], "what a supervisor does begins no call"
+
+
+def callback(at_us: int, state: CallbackState, **more: Any) -> h.CallbackChanged:
+    return h.CallbackChanged(conversation=CALL, at_us=at_us, state=state, **more)
+
+
+async def test_a_callback_keeps_what_became_of_it_and_who_called(store: Store) -> None:
+    asked = h.CallbackAsked(conversation=CALL, at_us=40, queue="12345", number="13805381234", since_us=20)
+    calling = callback(60, CallbackState.CALLING, call=OTHER, seat="8001", agent="1001")
+    await store.project(JOURNAL, "n1", entries([started(), asked, calling]))
+    late = [
+        msgspec.structs.replace(entry, seq=entry.seq + 9)
+        for entry in entries(
+            [
+                callback(70, CallbackState.WAITING, tries=1, not_before_us=90),
+                callback(95, CallbackState.CANCELLED, tries=1, person="9001"),
+            ]
+        )
+    ]
+    await store.project(JOURNAL, "n1", late)
+    (row,) = (await dump(store))["callbacks"]
+    assert (row["since_us"], row["asked_us"], row["closed_us"], row["state"]) == (20, 40, 95, "cancelled")
+    assert (row["call"], row["seat"], row["agent"], row["tries"], row["person"]) == (
+        OTHER,
+        "8001",
+        "1001",
+        1,
+        "9001",
+    )
 
 
 async def test_an_event_counts_once_however_often_it_comes(store: Store) -> None:

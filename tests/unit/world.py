@@ -15,6 +15,7 @@ import msgspec
 from ctiserver.api.commands import Actor
 from ctiserver.api.history import History
 from ctiserver.api.pushes import Alarm, Notice, Pop, Seen
+from ctiserver.model.callbacks import AGREED
 from ctiserver.model.effects import (
     AddMember,
     CallSeat,
@@ -353,6 +354,13 @@ class World:
         self.waiting.append(uid)
         self.waits_in[uid] = queue
 
+    def press_key(self, uid: str) -> None:
+        """The key for a callback: out of the line, to the place where the CTI server decides."""
+        leg = self.legs[uid]
+        left = self.leave_line(leg.channel)
+        leg.channel = msgspec.structs.replace(leg.channel, context="callback")
+        self.feed(*left, ChannelChanged(leg.channel))
+
     def leave_line(self, channel: Channel) -> list[Event]:
         if channel.uid not in self.waits_in:
             return []
@@ -419,6 +427,9 @@ class World:
             return [*events, *self.hang_up(uid)]
         if context.startswith(("held", "spy-")):
             return [*events, ChannelChanged(leg.channel)]
+        if context == AGREED:
+            return events
+        leg.channel = msgspec.structs.replace(leg.channel, context="queue")
         self.join_line(uid, exten)
         return [*events, CallerQueued(leg.channel, exten)]
 
