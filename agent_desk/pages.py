@@ -70,6 +70,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
             "service_level_s": queue.service_level_s,
             "wrapup_s": queue.wrapup_s,
             "reasons": settings.not_ready_reasons,
+            "queues": [{"number": one.number, "name": one.name} for one in settings.queues],
             "emergency_numbers": settings.emergency_numbers,
             "words": {
                 "seat": SEAT_STATE_ZH,

@@ -24,6 +24,7 @@ from ctiserver.api.commands import (
     NotReady,
     PauseRecording,
     RaiseHand,
+    Rate,
     Ready,
     Requeue,
     ResumeRecording,
@@ -194,6 +195,9 @@ class FloorMachine(RuleBasedStateMachine):
                     Transfer(number),
                     Transfer(seat=other),
                     Requeue(),
+                    Transfer(queue=ENTERPRISE),
+                    Transfer(queue=QUEUE),
+                    Rate(),
                 ]
             )
         )
