@@ -80,6 +80,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
             "reasons": settings.not_ready_reasons,
             "rest_reasons": settings.rest.reasons,
             "rest_most": settings.rest.most,
+            "queues": [{"number": one.number, "name": one.name} for one in settings.queues],
             "emergency_numbers": settings.emergency_numbers,
             "words": {
                 "seat": SEAT_STATE_ZH,

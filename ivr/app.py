@@ -139,6 +139,7 @@ async def serve(settings: Settings, agi: FastAgi | None = None) -> IvrServer:
     agi = FastAgi() if agi is None else agi
     desk = Desk(settings)
     agi.add_route("greeting", desk.greet)
+    agi.add_route("rating", desk.rate)
     host, port = settings.ivr.host, settings.ivr.port
     try:
         server = await asyncio.start_server(agi.accept, host, port, limit=MAX_LINE)

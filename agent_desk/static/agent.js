@@ -166,7 +166,7 @@ byId("do-sign-in").addEventListener("click", () => ask("seat.sign_in"));
 byId("do-not-ready").addEventListener("click", () => openReasons(byId("reasons").hidden));
 byId("messages-open").addEventListener("click", () => openMessages(byId("messages").hidden));
 byId("do-three-way").addEventListener("click", () => directory.focus());
-for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower", "do-withdraw-rest"]) {
+for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-rate", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower", "do-withdraw-rest"]) {
   byId(id).addEventListener("click", () => ask(byId(id).dataset.op));
 }
 // Each key goes out as it is typed, and stays in sight.

@@ -96,9 +96,10 @@ function paintButton(node, word, isOffered, page, onClick) {
 }
 
 function paintCitizen(call, seat, { config }) {
+  const queueName = (number) => config.queues.find((queue) => queue.number === number)?.name ?? number;
   const context = call?.context;
   setText(byId("citizen-name"), call ? context?.name || "市民" : seat.state === "ready" ? "等待来电" : "没有来电");
-  const facts = context ? factsOf(context) : [];
+  const facts = context ? factsOf(context, queueName) : [];
   keyed(byId("citizen-facts"), facts, (f) => f.text, (f) => el("span", {}, f.text), (node, f) => {
     node.className = f.isWarning ? "chip warn" : "chip";
   });
@@ -124,7 +125,7 @@ function nothingFound(context) {
   return nowUs() - askedUs < LOOK_UP_US ? "正在查询…" : "暂时查不到，请口头核实";
 }
 
-function factsOf(context) {
+function factsOf(context, queueName) {
   const facts = [];
   const recent = (context.contacts ?? []).filter((c) => nowUs() - c.at_us < RECENT_US).length;
   const open = (context.cases ?? []).filter((c) => c.state !== "closed").length;
@@ -132,6 +133,9 @@ function factsOf(context) {
   if (context.is_complete) facts.push({ text: recent ? `近30天第 ${recent + 1} 次来电` : "近30天首次来电", isWarning: false });
   if (context.waited_before_ms) {
     facts.push({ text: `此前已等 ${duration(context.waited_before_ms * 1000)} 后放弃`, isWarning: true });
+  }
+  if (context.passed_from) {
+    facts.push({ text: `由${queueName(context.passed_from)}转来 · 此前已等 ${duration(context.waited_ms * 1000)}`, isWarning: true });
   }
   if (open) facts.push({ text: `${open} 件在办`, isWarning: true });
   return facts;

@@ -1,5 +1,5 @@
-// Owns the directory on the agent's page: departments by name, pinyin initials or number, colleagues and outside numbers by
-// their digits, and the ways to reach each.
+// Owns the directory on the agent's page: departments by name, pinyin initials or number, queues, colleagues and outside
+// numbers by their digits, and the ways to reach each.
 
 import { byId, el, keyed, setText } from "./dom.js";
 import { nowUs } from "./time.js";
@@ -14,6 +14,7 @@ const WAYS = [
   ["call.consult", "咨询"],
   ["call.transfer", "转接"],
 ];
+const PASS_ON = [["call.transfer", "转队列"]];
 const MANY_DIGITS = 5;
 
 function paintHours(row, { hours, standing, is_open: isOpen }) {
@@ -23,14 +24,18 @@ function paintHours(row, { hours, standing, is_open: isOpen }) {
   node.title = hours ?? "";
 }
 
+const waysTo = ({ queue, numbers }) =>
+  queue ? { named: { queue }, ways: PASS_ON } : { named: { number: numbers[0] ?? "" }, ways: [...WAYS, DIAL] };
+
 export class Directory {
-  // `onChoose(op, named)`: `named` is one of {number}, {seat}, {agent}, as the command takes it.
+  // `onChoose(op, named)`: `named` is one of {number}, {seat}, {agent}, {queue}, as the command takes it.
   // `tell(message)`: what the agent should know before anybody answers.
   constructor(config, onChoose, tell) {
     this.config = config;
     this.onChoose = onChoose;
     this.tell = tell;
     this.units = [];
+    this.queues = config.queues.map(({ number, name }) => ({ id: `queue:${number}`, name, initials: "", numbers: [number], queue: number }));
     this.allowed = [];
     this.input = byId("find-unit");
     this.box = byId("units");
@@ -85,11 +90,12 @@ export class Directory {
       if (name.includes(wanted) || initials.includes(wanted)) return 1;
       return numbers.some((number) => number.startsWith(wanted)) ? 1 : 2;
     };
-    return [0, 1].flatMap((r) => this.units.filter((unit) => rank(unit) === r));
+    const all = [...this.units, ...this.queues];
+    return [0, 1].flatMap((r) => all.filter((unit) => rank(unit) === r));
   }
 
   paint() {
-    const units = this.found().map((unit) => ({ ...unit, named: { number: unit.numbers[0] ?? "" }, ways: [...WAYS, DIAL] }));
+    const units = this.found().map((unit) => ({ ...unit, ...waysTo(unit) }));
     if (!units.length) units.push(...this.typed());
     keyed(this.box, units, (unit) => unit.id, (unit) => this.row(unit), paintHours);
     this.allow(this.allowed);
@@ -109,7 +115,7 @@ export class Directory {
       { class: "unit" },
       el("b", {}, unit.name),
       el("span", { class: "ways" }, ...(reached ? buttons : [])),
-      el("span", { class: "wide small muted" }, hours, el("span", {}, unit.numbers ? unit.named.number : "")),
+      el("span", { class: "wide small muted" }, hours, el("span", {}, unit.numbers ? reached : "")),
     );
   }
 

@@ -94,12 +94,13 @@ class Complete(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cal
 
 class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.transfer", tag_field="op"):
     """盲转: the seat leaves at once, the citizen waits for whom it names (as in `ThreeWay`); back to the
-    queue if they do not come.
+    queue if they do not come. With `queue` (转队列) instead: they wait there, before those not yet answered.
     """
 
     number: str = ""
     seat: str = ""
     agent: str = ""
+    queue: str = ""
 
 
 class Dial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.dial", tag_field="op"):
@@ -158,6 +159,10 @@ class WithdrawRest(
 
 class Requeue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.requeue", tag_field="op"):
     """转回排队: the citizen goes to the head of the queue, for another seat."""
+
+
+class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.rate", tag_field="op"):
+    """转评价: everybody but the citizen leaves, and the citizen is asked how content they are."""
 
 
 class HangUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.hang_up", tag_field="op"):
@@ -321,6 +326,7 @@ CallCommand = (
     | Complete
     | Transfer
     | Requeue
+    | Rate
     | HangUp
     | Leave
     | Drop
@@ -383,6 +389,7 @@ class Code(StrEnum):
     REST_LIMIT = "rest_limit"
     NO_WHY = "no_why"
     NO_CALLBACK = "no_callback"
+    NO_QUEUE = "no_queue"
     SWITCH_DOWN = "switch_down"
     SWITCH_REFUSED = "switch_refused"
     TOO_FAST = "too_fast"
@@ -401,7 +408,7 @@ REFUSAL_ZH = {
     Code.SEAT_NOT_TALKING: "当前没有通话",
     Code.UNKNOWN_REASON: "示忙原因不在列表中",
     Code.BAD_NUMBER: "号码不正确或不允许呼叫",
-    Code.ONE_TARGET: "请指定一个号码、座席或工号",
+    Code.ONE_TARGET: "请指定一个号码、座席、工号或排队",
     Code.SEAT_UNAVAILABLE: "该座席未签入、正在通话或话机离线",
     Code.BAD_KEYS: "按键只能是数字、* 和 #，最多 32 个",
     Code.THIRD_PARTY_PENDING: "正在呼叫第三方，请先等待或撤回",
@@ -420,6 +427,7 @@ REFUSAL_ZH = {
     Code.REST_LIMIT: "在休人数已达上限；确需批准，请点开该座席，写明原因后选“超额批准”",
     Code.NO_WHY: "请写明原因",
     Code.NO_CALLBACK: "该回呼已完成或已取消",
+    Code.NO_QUEUE: "没有这个排队",
     Code.SWITCH_DOWN: "与交换机的连接中断，请稍候；话机仍可使用",
     Code.SWITCH_REFUSED: "交换机拒绝了该操作",
     Code.TOO_FAST: "操作过于频繁",

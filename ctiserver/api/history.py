@@ -128,6 +128,8 @@ class SeatLeft(msgspec.Struct, frozen=True, kw_only=True, tag="seat_left", gc=Fa
 class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=False):
     """The citizen is gone. `is_seen` False: it ended while the CTI server did not look; time and outcome
     are Asterisk's (CEL). `queue`: the one that turned the caller away (overflow, closed), else "".
+
+    `rating` (评价): 1 very content to 5 very discontent, 0 asked in vain, None not asked.
     """
 
     conversation: str
@@ -137,6 +139,7 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=
     talk_ms: int
     is_seen: bool = True
     queue: str = ""
+    rating: int | None = None
 
 
 class SeatChanged(msgspec.Struct, frozen=True, kw_only=True, tag="seat_changed", gc=False):

@@ -77,6 +77,8 @@ class EndedHook(_CallHook, frozen=True, kw_only=True, tag="call.ended", gc=False
     talk_ms: int
     is_seen: bool
     """False: it ended while the CTI server did not look; time and outcome are Asterisk's own account."""
+    rating: int | None = None
+    """评价: 1 very content to 5 very discontent; 0: asked in vain; null: not asked."""
 
 
 class MissedHook(_CallHook, frozen=True, kw_only=True, tag="call.missed", gc=False):

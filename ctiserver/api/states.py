@@ -67,6 +67,8 @@ class Phase(StrEnum):
     """the citizen is in a room"""
     HELD = "held"
     """the citizen hears music while the seat is elsewhere"""
+    RATING = "rating"
+    """评价: the seat has left, and the citizen is asked how content they are"""
     ENDED = "ended"
 
 
@@ -286,6 +288,7 @@ class Action(StrEnum):
     COMPLETE = "call.complete"
     TRANSFER = "call.transfer"
     REQUEUE = "call.requeue"
+    RATE = "call.rate"
     THREE_WAY = "call.three_way"
     EMERGENCY = "emergency.call"
     LEAVE = "call.leave"
@@ -510,6 +513,10 @@ class CallerContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How long they had waited in earlier calls that they gave up, lately."""
     is_callback: bool = False
     """保位回呼: the hotline calls them; they have kept their place in line since `queued_us`."""
+    passed_from: str = ""
+    """转队列: the queue, by number, from which a seat passed them on; "" when none did."""
+    waited_ms: int = 0
+    """Of one who was passed on: how long they had waited before a seat first answered."""
     contacts: tuple[Contact, ...] = ()
     cases: tuple[CaseBrief, ...] = ()
     is_complete: bool = False

@@ -139,6 +139,7 @@ def _ended(event: CallEnded, facts: Facts, origin: Origin) -> tuple[CallHook, ..
         wait_ms=event.wait_ms,
         talk_ms=event.talk_ms,
         is_seen=event.is_seen,
+        rating=event.rating,
     )
     if event.outcome not in MISSED:
         return (ended,)

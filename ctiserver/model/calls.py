@@ -378,6 +378,8 @@ def context_of(call: Call) -> CallerContext:
             label=call.label,
             waited_before_ms=call.waited_before_ms,
             is_callback=bool(call.callback),
+            passed_from=call.passed_from,
+            waited_ms=call.wait_ms if call.passed_from else 0,
         )
     return CallerContext(
         conversation=call.id,
@@ -390,6 +392,8 @@ def context_of(call: Call) -> CallerContext:
         queued_us=call.queued_us,
         waited_before_ms=call.waited_before_ms,
         is_callback=bool(call.callback),
+        passed_from=call.passed_from,
+        waited_ms=call.wait_ms if call.passed_from else 0,
     )
 
 
@@ -448,6 +452,7 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
     if not call.queued_us or is_back:
         before_ms = 0 if call.queued_us else waited_before(state, call)
         call.waited_before_ms = call.waited_before_ms or before_ms
+        lines.note_passed(call, queue)
         call.queue, call.queued_us, call.queued_mono = queue, state.now.utc_us, state.now.mono_us
         state.record(
             CallQueued(conversation=call.id, at_us=call.queued_us, queue=queue, waited_before_ms=before_ms)
@@ -605,7 +610,7 @@ def citizen_gone(state: State, call: Call, channel: Channel, cause: int) -> None
     how = lines.turned_away(channel.context) if not call.queued_us else None
     if how is not None:
         call.queue = channel.exten
-    end(state, call, how)
+    end(state, call, how, rating=lines.rating(channel.context, channel.exten))
 
 
 def seat_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None:
@@ -703,9 +708,7 @@ def care_for_citizen(state: State, call: Call, *, is_promised: bool = False) -> 
     last = call.attempts[-1].state if call.attempts else AttemptState.LEFT
     is_over = last is AttemptState.LEFT and not was_held and not is_promised
     context, exten = ("farewell", "s") if is_over else ("requeue", lines.home(state, call))
-    citizen.room, citizen.context = "", context
-    state.touch(citizen)
-    state.do(SendTo(state.ref("citizen"), citizen.channel, context, exten))
+    consult.send_away(state, state.ref("citizen"), call, context, exten)
 
 
 def has_keeper(call: Call) -> bool:
@@ -742,7 +745,14 @@ def outcome(state: State, call: Call) -> Outcome:
     return Outcome.ABANDONED_RINGING if is_ringing else Outcome.ABANDONED_QUEUE
 
 
-def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool = True) -> None:
+def end(
+    state: State,
+    call: Call,
+    how: Outcome | None = None,
+    *,
+    is_seen: bool = True,
+    rating: int | None = None,
+) -> None:
     """The citizen is gone: keep the call, take it off the floor, stop calling others for it."""
     how = how or outcome(state, call)
     now = state.now
@@ -758,6 +768,7 @@ def end(state: State, call: Call, how: Outcome | None = None, *, is_seen: bool =
             talk_ms=max(0, now.mono_us - call.answered_mono) // 1000 if call.answered_us else 0,
             is_seen=is_seen,
             queue=call.queue if not call.queued_us else "",
+            rating=rating,
         )
     )
     callbacks.came_to_nothing(state, call, AttemptState.WITHDRAWN)

@@ -26,6 +26,7 @@ from ctiserver.api.commands import (
     NotReady,
     PauseRecording,
     RaiseHand,
+    Rate,
     Ready,
     Refusal,
     Requeue,
@@ -165,11 +166,13 @@ def call_command(state: State, seat: SeatPlace, asked: CallCommand) -> Answer:
     if leg.context == "held-third":
         return refuse(Code.SEAT_NOT_TALKING)
     match asked:
+        case Transfer(queue=named) if named:
+            return consult.arrange(state, leg, call, asked) or {}
         case ThreeWay() | EmergencyCall() | Consult() | Transfer():
             return call_third(state, seat, leg, call, asked)
         case Keys() | Mute() | Unmute() | PauseRecording() | ResumeRecording():
             return handset.operate(state, seat, leg, call, asked) or {}
-        case Hold() | Retrieve() | Merge() | Complete() | Requeue():
+        case Hold() | Retrieve() | Merge() | Complete() | Requeue() | Rate():
             return consult.arrange(state, leg, call, asked) or {}
         case HangUp():
             state.do(HangUpChannel(state.ref(f"seat:{seat.id}"), citizen.channel))

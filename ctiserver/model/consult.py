@@ -12,6 +12,7 @@ from ctiserver.api.commands import (
     Consult,
     Hold,
     Merge,
+    Rate,
     Refusal,
     Requeue,
     Retrieve,
@@ -33,7 +34,7 @@ from ctiserver.model.state import (
     supervisor_uid,
 )
 
-Arranging = Hold | Retrieve | Consult | Merge | Complete | Transfer | Requeue
+Arranging = Hold | Retrieve | Consult | Merge | Complete | Transfer | Requeue | Rate
 
 
 def arrange(state: State, seat: Leg, call: Call, asked: Arranging) -> Refusal | None:
@@ -45,7 +46,7 @@ def arrange(state: State, seat: Leg, call: Call, asked: Arranging) -> Refusal | 
     match asked:
         case Hold() if held:
             return refuse(Code.ALREADY_HELD)
-        case Hold() | Transfer() | Requeue() if open_attempt(call) is not None:
+        case Hold() | Transfer() | Requeue() | Rate() if open_attempt(call) is not None:
             return refuse(Code.THIRD_PARTY_PENDING)
         case Hold():
             hold(state, ref, seat, call)
@@ -61,7 +62,11 @@ def arrange(state: State, seat: Leg, call: Call, asked: Arranging) -> Refusal | 
             unite(state, ref, call, companions(call, seat))
             state.do(HangUpChannel(ref, seat.channel))
         case Requeue():
-            requeue(state, ref, seat, call)
+            requeue(state, ref, seat, call, lines.home(state, call))
+        case Rate():
+            rate(state, ref, call)
+        case Transfer() if asked.queue:
+            return pass_on(state, ref, seat, call, asked)
         case Consult() | Transfer():
             pass
     return None
@@ -106,10 +111,38 @@ def unite(state: State, ref: str, call: Call, others: list[Leg]) -> None:
     state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
 
 
-def requeue(state: State, ref: str, seat: Leg, call: Call) -> None:
-    """The citizen to the queue's head; the seat's own phone is let go."""
-    state.do(SendTo(ref, call.legs[call.citizen].channel, "requeue", lines.home(state, call)))
+def pass_on(state: State, ref: str, seat: Leg, call: Call, asked: Transfer) -> Refusal | None:
+    """转队列: the citizen waits in the queue that was named."""
+    if asked.number or asked.seat or asked.agent:
+        return refuse(Code.ONE_TARGET)
+    if not lines.is_queue(state, asked.queue):
+        return refuse(Code.NO_QUEUE)
+    requeue(state, ref, seat, call, asked.queue)
+    return None
+
+
+def requeue(state: State, ref: str, seat: Leg, call: Call, queue: str) -> None:
+    """The citizen to that queue's head; the seat's own phone is let go."""
+    send_away(state, ref, call, "requeue", queue)
     let_go(state, seat)
+
+
+def rate(state: State, ref: str, call: Call) -> None:
+    """转评价: the citizen to the rating; all others are let go, wherever they are."""
+    send_away(state, ref, call, "rating", "s")
+    for other in call.legs.values():
+        if other.uid != call.citizen:
+            let_go(state, other)
+
+
+def send_away(state: State, ref: str, call: Call, context: str, exten: str) -> None:
+    """The citizen leaves everybody for another part of the dialplan. Held to be there at once: the seat's end
+    may be told before they are seen there, and must not look like a citizen left alone.
+    """
+    citizen = call.legs[call.citizen]
+    citizen.room, citizen.context = "", context
+    state.touch(citizen)
+    state.do(SendTo(ref, citizen.channel, context, exten))
 
 
 def give_away(state: State, ref: str, seat: Leg, call: Call) -> None:
@@ -124,11 +157,11 @@ def give_away(state: State, ref: str, seat: Leg, call: Call) -> None:
         state.do(SendTo(ref, citizen.channel, "room-citizen", call.uid))
 
 
-def let_go(state: State, seat: Leg) -> None:
-    """Hang the seat's phone up after its citizen has been moved. Asterisk does so itself when the two were
-    alone in the queue's bridge: then it refuses, and nobody minds.
+def let_go(state: State, leg: Leg) -> None:
+    """Hang a phone up after its citizen has been moved. Asterisk does so itself when the two were alone in
+    the queue's bridge: then it refuses, and nobody minds.
     """
-    state.do(HangUpChannel(state.ref("gone"), seat.channel))
+    state.do(HangUpChannel(state.ref("gone"), leg.channel))
 
 
 def make_room(state: State, ref: str, seat: Leg, call: Call, *, apart: bool) -> None:

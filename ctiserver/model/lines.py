@@ -80,6 +80,15 @@ def turned_away(context: str) -> Outcome | None:
     return {"closed": Outcome.CLOSED, "full": Outcome.OVERFLOW}.get(context)
 
 
+def rating(context: str, exten: str) -> int | None:
+    """评价: what the citizen answered, by the part of the dialplan in which their call ended: 1 to 5, 0 when
+    they were asked in vain; None when they were not asked.
+    """
+    if context == "rating":
+        return 0
+    return int(exten) if context == "rated" and exten in ("0", "1", "2", "3", "4", "5") else None
+
+
 def count_unanswered(state: State, queue: str, how: Outcome) -> None:
     """A call ended unanswered that had been led to that queue."""
     line = state.lines.get(queue)
@@ -102,6 +111,17 @@ def count_unanswered(state: State, queue: str, how: Outcome) -> None:
 def home(state: State, call: Call) -> str:
     """The queue to which the citizen goes back."""
     return call.queue if call.queue in state.lines else state.rules.queue
+
+
+def note_passed(call: Call, queue: str) -> None:
+    """An answered citizen joins that queue: from which one they come is shown to whoever picks up."""
+    if call.answered_us and call.queue not in ("", queue):
+        call.passed_from = call.queue
+
+
+def is_queue(state: State, queue: str) -> bool:
+    """Whether the settings name that queue."""
+    return queue in (state.rules.queues or (state.rules.queue,))
 
 
 def label(state: State, dnis: str) -> str:

@@ -26,7 +26,7 @@ from ctiserver.api.history import (
     ThirdPartyChanged,
 )
 from ctiserver.api.states import CallbackState
-from ctiserver.model import returning
+from ctiserver.model import lines, returning
 from ctiserver.model.state import LEFT, Attempt, Call, GaveUp, KeptPlace, Watch, supervision_of
 
 MOST_ENDED = 5_000
@@ -136,6 +136,7 @@ def fold_into(call: Call, event: KeptOfCall, shift: int) -> None:
     """Fold one event into its call."""
     match event:
         case CallQueued():
+            lines.note_passed(call, event.queue)
             call.queue, call.queued_us = event.queue, event.at_us
             call.waited_before_ms = call.waited_before_ms or event.waited_before_ms
             call.queued_mono = max(1, event.at_us + shift)

@@ -250,6 +250,7 @@ class _Account:
                 talk_ms=max(0, row.at_us - self.answered_us) // 1000 if self.answered_us else 0,
                 is_seen=False,
                 queue=row.exten if how in (Outcome.CLOSED, Outcome.OVERFLOW) else "",
+                rating=lines.rating(row.context, row.exten),
             )
         )
 

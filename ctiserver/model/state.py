@@ -212,6 +212,8 @@ class Call(msgspec.Struct, kw_only=True):
     wait_ms: int = 0
     waited_before_ms: int = 0
     """in earlier calls that they gave up, lately"""
+    passed_from: str = ""
+    """the queue from which a seat passed them on"""
     citizen: str = ""
     """the citizen's leg uid; "" while only other legs were seen"""
     legs: dict[str, Leg] = msgspec.field(default_factory=dict)

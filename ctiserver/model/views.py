@@ -137,7 +137,7 @@ def call_actions(now_state: SeatState, call: Call | None, me: Leg) -> tuple[Acti
     elif is_free:
         allowed += [Action.HOLD, Action.REQUEUE]
     if is_free:
-        allowed += [Action.THREE_WAY, Action.EMERGENCY, Action.TRANSFER]
+        allowed += [Action.THREE_WAY, Action.EMERGENCY, Action.TRANSFER, Action.RATE]
     if is_free and not companions(call, me):
         allowed.append(Action.CONSULT)
     if third_parties(call):
@@ -154,6 +154,8 @@ def phase(state: State, call: Call) -> Phase:
     citizen = state.citizen_of(call)
     if citizen is not None and citizen.context == "held":
         return Phase.HELD
+    if citizen is not None and citizen.context in ("rating", "rated"):
+        return Phase.RATING
     seats = thirds = 0
     is_talking = is_ringing = False
     for leg in call.legs.values():

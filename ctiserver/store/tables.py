@@ -47,6 +47,8 @@ class CallRow(Base):
     talk_ms: Mapped[int] = mapped_column(BigInteger)
     is_seen: Mapped[bool] = mapped_column(Boolean)
     """False: it ended while the CTI server did not look; the end is Asterisk's own record (CEL)."""
+    rating: Mapped[int | None] = mapped_column(Integer)
+    """评价: 1 very content to 5 very discontent, 0 asked in vain; empty: not asked. It is about `agent`."""
 
 
 class LegRow(Base):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ctiserver.api.commands import (
+    Actor,
     Code,
     Complete,
     Consult,
     EmergencyCall,
     Hold,
     Merge,
+    Rate,
     Refusal,
     Requeue,
     Retrieve,
@@ -19,7 +23,7 @@ from ctiserver.api.commands import (
 from ctiserver.api.history import CallAnswered, CallEnded, SeatChanged
 from ctiserver.api.states import Action, AttemptState, LegState, Outcome, Phase, SeatState
 from ctiserver.model.effects import MoveToRoom, SendTo
-from ctiserver.model.events import RoomJoined
+from ctiserver.model.events import ChannelHungUp, RoomJoined
 from tests.unit.test_floor import HOUSING, only, state_of, talking
 from tests.unit.world import World
 
@@ -165,6 +169,43 @@ def test_a_citizen_sent_back_to_the_queue_is_answered_by_another_seat() -> None:
     world.answer(world.ring(citizen, "8002"))
     assert [event.seat for event in only(world, CallAnswered)] == ["8001", "8002"]
     assert world.pops[-1] == ("8002", f"n1-{citizen}")
+
+
+def test_a_rating_parts_the_citizen_from_everybody_and_its_answer_is_kept_with_the_call() -> None:
+    world, citizen, leg, third = consulting()
+    assert Action.RATE in world.seen.seats["8001"].actions
+    assert ask(world, Rate()) == {}
+    assert set(world.legs) == {citizen}, "nobody is left with the music, or in the side room"
+    assert {leg, third}.isdisjoint(world.legs)
+    assert state_of(world) is SeatState.WRAP_UP
+    assert world.seen.conversations[f"n1-{citizen}"].phase is Phase.RATING
+    channel = msgspec.structs.replace(world.legs[citizen].channel, context="rated", exten="2")
+    world.feed(ChannelHungUp(channel, 16))
+    (ended,) = only(world, CallEnded)
+    assert (ended.outcome, ended.rating) == (Outcome.ANSWERED, 2)
+
+
+def test_a_citizen_who_hangs_up_in_the_rating_was_asked_in_vain_and_one_not_asked_has_none() -> None:
+    world, citizen, _ = talking()
+    ask(world, Rate())
+    world.feed(*world.hang_up(citizen))
+    (ended,) = only(world, CallEnded)
+    assert ended.rating == 0
+    world, citizen, _ = talking()
+    world.feed(*world.hang_up(citizen))
+    (ended,) = only(world, CallEnded)
+    assert ended.rating is None
+
+
+def test_a_seat_whose_end_is_told_before_its_citizen_is_seen_to_move_changes_nothing() -> None:
+    world, _, leg = talking()
+    ask(world, Hold())
+    seat = world.legs[leg].channel
+    actor = Actor(person="1001", name="甲", role="agent", seat="8001")
+    world.floor.command(actor, Rate(), world.now())
+    assert world.floor.step(ChannelHungUp(seat, 16), world.now()) != []
+    after = world.floor.step(ChannelHungUp(seat, 16), world.now())
+    assert not [effect for effect in after if isinstance(effect, SendTo)]
 
 
 def test_110_can_be_called_with_the_citizen_on_hold() -> None:

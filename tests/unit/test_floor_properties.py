@@ -26,6 +26,7 @@ from ctiserver.api.commands import (
     NotReady,
     PauseRecording,
     RaiseHand,
+    Rate,
     Ready,
     Requeue,
     ResumeRecording,
@@ -208,6 +209,9 @@ class FloorMachine(RuleBasedStateMachine):
                     Transfer(number),
                     Transfer(seat=other),
                     Requeue(),
+                    Transfer(queue=ENTERPRISE),
+                    Transfer(queue=QUEUE),
+                    Rate(),
                 ]
             )
         )
@@ -498,6 +502,9 @@ class FloorMachine(RuleBasedStateMachine):
         assert sorted(ongoing) == sorted(hearing)
 
     @invariant()
+    def somebody_watches_the_seats_with_a_clock(self) -> None:
+        self.world.screen.look(self.world.seen.seats, self.world.utc_us)
+
     def a_seats_times_add_up_to_its_day_exactly(self) -> None:
         world = self.world
         times = times_of(world.history)
@@ -542,6 +549,7 @@ class FloorMachine(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         world = self.world
+        self.a_seats_times_add_up_to_its_day_exactly()
         while world.legs:
             world.feed(*world.hang_up(sorted(world.legs)[0]))
         assert world.seen.conversations == {}

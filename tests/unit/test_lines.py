@@ -5,12 +5,24 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ctiserver.api.commands import HangUp, Hold, NotReady, Ready, Requeue, SignIn, SignOut
+from ctiserver.api.commands import (
+    Code,
+    HangUp,
+    Hold,
+    NotReady,
+    Ready,
+    Refusal,
+    Requeue,
+    SignIn,
+    SignOut,
+    Transfer,
+)
 from ctiserver.api.history import CallEnded
 from ctiserver.api.states import Outcome, Phase, SeatState
 from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RemoveMember, SendTo
 from ctiserver.model.events import ActionFailed, LinkLost, Member, MemberRemoved, Resynced
 from ctiserver.model.floor import Floor
+from ctiserver.model.memory import remember
 from tests.unit.world import ENTERPRISE, QUEUE, RULES, SKILLED, World
 
 
@@ -155,6 +167,48 @@ def test_a_citizen_goes_back_to_the_queue_from_which_they_came() -> None:
     world.ask("8002", "1002", Hold())
     world.feed(*world.hang_up(world.seat_legs()[0]))
     assert world.waits_in == {citizen: ENTERPRISE}
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_citizen_passed_on_to_another_queue_waits_there_and_their_wait_is_shown(is_held: bool) -> None:
+    world = both()
+    citizen = world.call()
+    world.queue(citizen)
+    world.pass_time(20)
+    world.answer(world.ring(citizen, "8001"))
+    if is_held:
+        world.ask("8001", "1001", Hold())
+    assert world.ask("8001", "1001", Transfer(queue=ENTERPRISE)) == {}
+    sent = [effect for effect in world.refs if isinstance(effect, SendTo)]
+    assert (sent[-1].context, sent[-1].exten) == ("requeue", ENTERPRISE)
+    assert world.waits_in == {citizen: ENTERPRISE}
+    assert world.seen.seats["8001"].state is SeatState.WRAP_UP
+    world.answer(world.ring(citizen, "8002"))
+    known = world.seen.contexts[f"n1-{citizen}"]
+    assert known.passed_from == QUEUE
+    assert known.waited_ms >= 20_000
+    assert world.seen.conversations[f"n1-{citizen}"].queue == ENTERPRISE
+    remembered = remember(world.history, 0).open[f"n1-{citizen}"]
+    assert (remembered.passed_from, remembered.wait_ms) == (QUEUE, known.waited_ms)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        (Transfer(queue="12399"), Code.NO_QUEUE),
+        (Transfer(queue="s,1"), Code.NO_QUEUE),
+        (Transfer(queue=ENTERPRISE, seat="8002"), Code.ONE_TARGET),
+    ],
+)
+def test_a_queue_that_does_not_exist_or_a_second_target_is_refused(asked: Transfer, code: Code) -> None:
+    world = both()
+    citizen = world.call()
+    world.queue(citizen)
+    world.answer(world.ring(citizen, "8001"))
+    answer = world.ask("8001", "1001", asked)
+    assert isinstance(answer, Refusal)
+    assert answer.code is code
+    assert world.seen.seats["8001"].state is SeatState.TALKING
 
 
 def test_a_citizen_found_in_another_queue_waits_there_only() -> None:

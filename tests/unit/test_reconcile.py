@@ -110,6 +110,19 @@ def test_an_unseen_caller_who_was_turned_away_is_told_as_such(context: str, outc
     assert (ended.outcome, ended.queue, ended.wait_ms) == (outcome, "12345", 0)
 
 
+@pytest.mark.parametrize(
+    ("context", "exten", "rating"),
+    [("rated", "4", 4), ("rated", "0", 0), ("rating", "s", 0), ("farewell", "s", None), ("rated", "9", None)],
+)
+def test_an_unseen_rating_is_told_by_where_the_call_ended(
+    context: str, exten: str, rating: int | None
+) -> None:
+    last = msgspec.structs.replace(row(41, "CHAN_END", context=context), exten=exten)
+    ended = told([*OVER[:-1], last])[-1]
+    assert isinstance(ended, CallEnded)
+    assert ended.rating == rating
+
+
 def test_what_the_journal_knows_is_not_told_again() -> None:
     memory = remember(told(OVER), 0)
     assert told(OVER, memory) == []

@@ -425,7 +425,7 @@ class World:
             return [*events, RoomJoined(leg.channel, exten)]
         if context.startswith("spy-") and self.named(leg.spied) is None:
             return [*events, *self.hang_up(uid)]
-        if context.startswith(("held", "spy-")):
+        if context.startswith(("held", "spy-", "rating")):
             return [*events, ChannelChanged(leg.channel)]
         if context == AGREED:
             return events
