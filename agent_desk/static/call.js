@@ -131,6 +131,9 @@ function factsOf(context, queueName) {
   const open = (context.cases ?? []).filter((c) => c.state !== "closed").length;
   if (context.is_withheld) facts.push({ text: "未显示号码", isWarning: false });
   if (context.is_complete) facts.push({ text: recent ? `近30天第 ${recent + 1} 次来电` : "近30天首次来电", isWarning: false });
+  if (context.is_callback) {
+    facts.push({ text: `保位回呼，${dayAndMinute(context.queued_us)} 起排队`, isWarning: true });
+  }
   if (context.waited_before_ms) {
     facts.push({ text: `此前已等 ${duration(context.waited_before_ms * 1000)} 后放弃`, isWarning: true });
   }

@@ -4,7 +4,7 @@ const byKey = (items, key) => new Map(items.map((item) => [item[key], item]));
 
 export class Seen {
   constructor() {
-    this.apply({ type: "snapshot", seats: [], queues: [], conversations: [], contexts: [], linked: false });
+    this.apply({ type: "snapshot", seats: [], queues: [], conversations: [], contexts: [], callbacks: [], linked: false });
   }
 
   apply(push) {
@@ -14,6 +14,7 @@ export class Seen {
         this.queues = byKey(push.queues ?? [], "name");
         this.conversations = byKey(push.conversations ?? [], "id");
         this.contexts = byKey(push.contexts ?? [], "conversation");
+        this.callbacks = byKey(push.callbacks ?? [], "id");
         this.linked = push.linked ?? false;
         break;
       case "seat":
@@ -32,6 +33,12 @@ export class Seen {
       case "pop":
       case "context":
         this.contexts.set(push.context.conversation, push.context);
+        break;
+      case "callback":
+        this.callbacks.set(push.callback.id, push.callback);
+        break;
+      case "callback_gone":
+        this.callbacks.delete(push.id);
         break;
       case "link":
         this.linked = push.linked;

@@ -144,6 +144,29 @@ function paintAside() {
     paintLine(node, link.seen.contexts.get(c.id)?.masked ?? "市民", since(c.queued_us));
   });
   byId("no-waiting").hidden = waiting.length > 0;
+  paintCallbacks();
+}
+
+// 保位回呼: who keeps a place in line and will be called back, the longest waiting first.
+function paintCallbacks() {
+  const kept = [...link.seen.callbacks.values()].sort((a, b) => a.since_us - b.since_us);
+  keyed(byId("callbacks"), kept.slice(0, MOST_WAITING), (c) => c.id, makeCallback, (node, c) => {
+    node.children[2].disabled = !link.isUp || !(c.supervise ?? []).includes("supervise.cancel_callback");
+    const tried = c.tries ? ` 已试 ${c.tries} 次` : "";
+    paintLine(node, `${hidden(c.number)} ${config.words.callback[c.state ?? "waiting"]}${tried}`, since(c.since_us));
+  });
+  byId("callbacks-box").hidden = kept.length === 0;
+  setText(byId("callback-count"), String(kept.length));
+}
+
+// As callers are shown on the wall: whoever passes by shall not read whole numbers.
+const hidden = (number) => (number.length > 7 ? `${number.slice(0, 3)}****${number.slice(-4)}` : number);
+
+function makeCallback(callback) {
+  const node = makeLine();
+  const cancel = () => panel.ask("cancel_callback", { conversation: callback.id });
+  node.append(el("button", { class: "btn small", onclick: cancel }, config.words.oversight.cancel_callback));
+  return node;
 }
 
 // Who asks for a rest, the longest first; and how many rest of those who may at once.

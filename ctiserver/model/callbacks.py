@@ -142,23 +142,24 @@ def serve(state: State) -> None:
     """Call those whose turn has come: by the seat that is kept for them, or one that is free anyway."""
     if not state.callbacks or not state.linked:
         return
+    free = [seat for seat in state.seats.values() if is_free(state, seat)]
     for place in in_order(state):
         if place.call:
             continue
         kept = state.seats.get(place.seat)
         if kept is None or kept.reserved != place.id:
             place.seat = ""
-            kept = free_seat(state, place)
+            kept = free_seat(state, place, free)
         if kept is not None:
             ring(state, place, kept)
 
 
-def free_seat(state: State, place: KeptPlace) -> SeatPlace | None:
+def free_seat(state: State, place: KeptPlace, free: list[SeatPlace]) -> SeatPlace | None:
     """A free seat for them: the lowest penalty first, then who has been ready longest. It is kept now."""
-    free = [seat for seat in state.seats.values() if is_turn(state, place, seat)]
-    if not free:
+    fit = [seat for seat in free if is_turn(state, place, seat)]
+    if not fit:
         return None
-    seat = min(free, key=lambda seat: (seat.queues.get(place.queue, 0), seat.since_us))
+    seat = min(fit, key=lambda seat: (seat.queues.get(place.queue, 0), seat.since_us))
     seat.reserved, place.seat = place.id, seat.id
     seats.pause(state, seat)
     return seat
@@ -276,7 +277,8 @@ def cancel(state: State, callback: str, person: str) -> bool:
 
 
 def back_in_line(state: State, call: Call) -> None:
-    """The promise did not reach the citizen: they wait in the line themselves again."""
+    """The citizen waits in the line themselves again: no promise could be made, or it did not reach them."""
+    call.is_raised = False
     place = state.callbacks.get(call.id)
     if place is not None:
         close(state, place, CallbackState.WITHDRAWN)

@@ -463,6 +463,7 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
         call.is_raised = False
     elif call.uid not in line.waiting:
         callbacks.back_in_line(state, call)
+        returning.come_first(state, call, leg, queue)
     line.waiting.setdefault(call.uid, call.queued_us)
     leg.room = ""
     for other in call.legs.values():

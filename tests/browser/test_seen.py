@@ -10,6 +10,8 @@ from playwright.async_api import Browser, Page
 
 from agent_desk.app import serve
 from ctiserver.api.pushes import (
+    CallbackGone,
+    CallbackPush,
     ContextPush,
     ConversationGone,
     ConversationPush,
@@ -23,7 +25,7 @@ from ctiserver.api.pushes import (
     Seen,
     Snapshot,
 )
-from ctiserver.api.states import CallerContext, Conversation, Phase, Queue, Seat, SeatState
+from ctiserver.api.states import Callback, CallerContext, Conversation, Phase, Queue, Seat, SeatState
 from hotline.db import migrate
 from hotline.db.engine import Database
 from hotline.secret import load_or_create
@@ -39,7 +41,7 @@ FOLD = """async (pushes) => {
   const plain = (map) => Object.fromEntries(map);
   return {
     seats: plain(seen.seats), queues: plain(seen.queues), conversations: plain(seen.conversations),
-    contexts: plain(seen.contexts), linked: seen.linked,
+    contexts: plain(seen.contexts), callbacks: plain(seen.callbacks), linked: seen.linked,
   };
 }"""
 
@@ -66,6 +68,8 @@ def a_push(chance: random.Random) -> Push:
         ConversationGone(call),
         Pop(seat.id, context),
         ContextPush(context),
+        CallbackPush(Callback(id=call, number="1", queue="12345", since_us=1, asked_us=chance.randrange(9))),
+        CallbackGone(call),
         LinkPush(chance.random() < 0.5),
         Notice(seat.id, "busy", "对方占线"),
         Message(seat=seat.id, text="请慢一点", by="李班长", at_us=1),

@@ -1,5 +1,6 @@
 """Owns a supervisor's work before the wall in a real browser: one click on a seat, then one on a word."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -116,6 +117,34 @@ async def test_a_seat_is_made_not_ready_and_a_waiting_caller_is_put_first_and_pi
     await agent.until(STATE, "通话")
     await page.locator("#oversee").wait_for(state="hidden")
     await finish(agent)
+
+
+async def asks_for_a_callback(supervisor: Visitor, there: Stage, number: str, n: int) -> None:
+    """A citizen who waits, presses the key until it is heard, and is listed as whom the hotline will call."""
+    citizen = await dial(there.city, number, n)
+    masked = f"{number[:3]}****{number[-4:]}"
+    await supervisor.until("#waiting", masked)
+    kept = supervisor.page.locator("#callbacks").filter(has_text=masked)
+    async with asyncio.timeout(20):
+        while not await kept.count():
+            await citizen.press("2")
+            await asyncio.sleep(1)
+    await citizen.ended(20)
+
+
+async def test_who_keeps_a_place_is_listed_cancelled_or_called_by_the_next_ready_agent_who_is_told(
+    agent: Visitor, supervisor: Visitor, there: Stage
+) -> None:
+    await asks_for_a_callback(supervisor, there, "13800006003", 3)
+    await supervisor.page.click("#callbacks >> text=取消回呼")
+    await supervisor.page.locator("#callbacks-box").wait_for(state="hidden")
+    await asks_for_a_callback(supervisor, there, "13800006004", 4)
+    await be_ready(agent)
+    await agent.until("#call-number", "138****6004")
+    await agent.until("body", "保位回呼，")
+    await agent.until(STATE, "通话")
+    await finish(agent)
+    await supervisor.page.locator("#callbacks-box").wait_for(state="hidden")
 
 
 @pytest.mark.parametrize("size", [LAPTOP, LARGE], ids=["laptop", "large"])

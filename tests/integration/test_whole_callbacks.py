@@ -18,9 +18,12 @@ from ctiserver.store.tables import CallbackRow, CallRow
 from hotline.db.engine import Database
 from hotline.identity.roles import Role
 from hotline.settings import CallbackSettings, QueueSettings, Settings
+from ivr.prompts import length_s
 from rehearsal import city as city_of
+from rehearsal import tones
 from rehearsal.city import CitizenCall
 from rehearsal.ports import free_ports
+from tests.integration.test_ivr_greeting import likeness, loudness, what_was_heard
 from tests.integration.test_whole_consult import Span, matrix
 from tests.integration.test_whole_hotline import SEAT, everybody_gone, past_the_greeting, quiet, records
 
@@ -29,6 +32,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUEUE = "12345"
 AGENT = "1001"
 OTHER_SEAT, OTHER_AGENT = "8002", "1002"
+OFFER_S = 5
 BOSS, BOSS_PHONE = "9001", "8901"
 
 
@@ -36,7 +40,7 @@ BOSS, BOSS_PHONE = "9001", "8901"
 async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     site = Settings(
         queue=QueueSettings(wrapup_s=1, short_abandon_s=1, ring_s=3),
-        callback=CallbackSettings(tries=2, retry_s=1),
+        callback=CallbackSettings(tries=2, retry_s=1, offer_every_s=OFFER_S),
         third_party_ring_s=3,
     )
     settings = stage_settings(site, tmp_path_factory.mktemp("callbacks"), seats=2, ports=free_ports(7))
@@ -158,6 +162,23 @@ async def test_who_pressed_the_key_is_called_back_by_the_seat_that_becomes_ready
     assert (called.queue, called.queued_us) == (QUEUE, asked.queued_us)
     assert abs(called.wait_ms - (called.answered_us - asked.queued_us) // 1000) < 50
     assert (await kept(there, number, CallbackState.DONE)).call == called.conversation
+
+
+async def test_who_waits_is_told_of_the_key_and_hears_the_promise_when_they_press_it(there: Stage) -> None:
+    sounds = there.hotline.node.paths.sounds
+    offer, promise = "hotline/callback-offer", "hotline/callback-agreed"
+    spoken_s = sum(length_s(sounds, name) or 99 for name in ("queue-youarenext", offer))
+    async with boss(there) as watch:
+        citizen = await in_line(there, watch, "13805380181", 181)
+        await asyncio.sleep(OFFER_S + spoken_s + 2)  # as long as the switch speaks
+        await presses_until(citizen, watch, lambda: bool(watch.seen.callbacks))
+        await citizen.ended(20)
+        (place,) = watch.seen.callbacks.values()
+        await watch.ask("supervise.cancel_callback", conversation=place.id)
+        heard = await what_was_heard(citizen)
+    places = [likeness(heard, loudness(tones.read(sounds / f"{name}.wav"))) for name in (offer, promise)]
+    assert [likeness > 0.8 for likeness, _ in places] == [True, True], places
+    assert places[0][1] < places[1][1]
 
 
 async def test_the_place_is_kept_before_those_who_came_later_and_behind_those_who_came_first(
