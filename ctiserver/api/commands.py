@@ -373,6 +373,8 @@ class Code(StrEnum):
     NO_REST = "no_rest"
     REST_LIMIT = "rest_limit"
     NO_WHY = "no_why"
+    OUTBOUND_QUOTA = "outbound_quota"
+    NUMBER_QUOTA = "number_quota"
     SWITCH_DOWN = "switch_down"
     SWITCH_REFUSED = "switch_refused"
     TOO_FAST = "too_fast"
@@ -409,6 +411,8 @@ REFUSAL_ZH = {
     Code.NO_REST: "没有待批的休息申请",
     Code.REST_LIMIT: "在休人数已达上限；确需批准，请点开该座席，写明原因后选“超额批准”",
     Code.NO_WHY: "请写明原因",
+    Code.OUTBOUND_QUOTA: "您今天的外呼次数已达上限，明日零点恢复",
+    Code.NUMBER_QUOTA: "今天呼叫该号码的次数已达上限，明日零点恢复",
     Code.SWITCH_DOWN: "与交换机的连接中断，请稍候；话机仍可使用",
     Code.SWITCH_REFUSED: "交换机拒绝了该操作",
     Code.TOO_FAST: "操作过于频繁",

@@ -23,8 +23,8 @@ from ctiserver.api.history import (
     ThirdPartyCalled,
     ThirdPartyChanged,
 )
-from ctiserver.model import returning
-from ctiserver.model.state import LEFT, Attempt, Call, GaveUp, Watch, supervision_of
+from ctiserver.model import quotas, returning
+from ctiserver.model.state import LEFT, Attempt, Call, Dialled, GaveUp, Watch, supervision_of
 
 MOST_ENDED = 5_000
 """More ended calls than these are never asked for: the account is read from the oldest open call on."""
@@ -38,6 +38,8 @@ class Memory(msgspec.Struct):
     """The latest of them; in the order in which they ended."""
     gave_up: dict[str, GaveUp] = msgspec.field(default_factory=dict)
     """Callers who gave up in a queue, by number."""
+    dialled: dict[str, Dialled] = msgspec.field(default_factory=dict)
+    """Agents' own calls of the day, by conversation."""
 
 
 KeptOfCall = (
@@ -54,9 +56,16 @@ KeptOfCall = (
 )
 
 
-def remember(events: Iterable[History], mono_minus_utc_us: int) -> Memory:
-    """Fold journal events. `mono_minus_utc_us` turns their UTC times into this process's monotonic ones."""
+def remember(
+    events: Iterable[History], mono_minus_utc_us: int, dialled: Iterable[CallStarted] = ()
+) -> Memory:
+    """Fold journal events. `mono_minus_utc_us` turns their UTC times into this process's monotonic ones.
+
+    `dialled`: the day's outbound calls, which reach further back than the events need to.
+    """
     memory = Memory()
+    for call in dialled:
+        quotas.note(memory.dialled, call)
     for event in events:
         fold(memory, event, mono_minus_utc_us)
     return memory
@@ -65,6 +74,7 @@ def remember(events: Iterable[History], mono_minus_utc_us: int) -> Memory:
 def fold(memory: Memory, event: History, shift: int) -> None:
     """Fold one event in."""
     if isinstance(event, CallStarted):
+        quotas.note(memory.dialled, event)
         memory.open[event.conversation] = Call(
             uid=event.uid,
             id=event.conversation,
