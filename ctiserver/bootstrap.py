@@ -16,7 +16,7 @@ from asterisk_conf.ports import ami_host
 from ctiserver.ami.connection import Link
 from ctiserver.ami.errors import ActionError, OutcomeUnknown, Refused
 from ctiserver.api.commands import Actor, Command, Refusal
-from ctiserver.api.history import History
+from ctiserver.api.history import CallStarted, History
 from ctiserver.api.pushes import Push, Snapshot
 from ctiserver.api.states import CaseBrief, Contact
 from ctiserver.hooks.service import Webhooks
@@ -33,11 +33,12 @@ from ctiserver.store.database import DatabaseStore
 from ctiserver.store.keeper import JournalKeeper
 from ctiserver.store.port import PROJECTOR, decode
 from ctiserver.store.projector import Projector, ProjectorHealth
-from hotline import clock, directory, numbers
+from hotline import clock, directory, ids, numbers
 from hotline.db.engine import Database, make_engine
 from hotline.identity.people import list_people
 from hotline.identity.skills import Skills, all_skills
 from hotline.journal import Journal, JournalHealth
+from hotline.local_time import day_start_us, local_day
 from hotline.secret import Secrets, load_or_create
 from hotline.settings import Settings
 
@@ -64,6 +65,13 @@ async def read_history(journal: Journal, after: int) -> list[History]:
         history += [event for entry in entries if (event := decode(entry).event) is not None]
         after = entries[-1].seq
     return history
+
+
+async def read_dialled(journal: Journal, node: str, now_us: int) -> list[CallStarted]:
+    """The outbound calls that the journal has of the day (Shanghai's) so far."""
+    midnight = ids.make(node, day_start_us(local_day(now_us)), bytes(ids.RANDOM_BYTES))
+    events = [decode(entry).event for entry in await journal.since(midnight, "call_started")]
+    return [event for event in events if isinstance(event, CallStarted) and event.is_outbound]
 
 
 class LinkedSwitch:
@@ -120,6 +128,9 @@ def rules_of(
         service_level_ms=settings.queue.service_level_s * 1000,
         emergency_routes=settings.emergency_trunks,
         outbound=settings.outbound_allowed,
+        area_code=settings.area_code,
+        calls_per_agent=settings.outbound_per_agent,
+        calls_per_number=settings.outbound_per_number,
         supervisors=settings.supervisor_ids,
         tells_agent=settings.supervisors.tell_agent,
         rest_reasons=settings.rest.reasons,
@@ -203,6 +214,7 @@ class CtiServer:
             keeper=JournalKeeper(self._journal, self._settings.node),
             memory=Callers(self._settings.area_code, self._settings.city, self._past),
             account=self._account,
+            dialled=await read_dialled(self._journal, self._settings.node, clock.now().utc_us),
         )
         self.push = PushServer(self._settings, self._push_key, self, lambda p: self._names.get(p, ""))
         await self.push.start()

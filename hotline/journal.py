@@ -119,10 +119,17 @@ class Journal:
     async def read(self, after: int, limit: int) -> list[JournalEntry]:
         """At most `limit` entries with a `seq` above `after`, in order; sqlite3.Error if unreadable."""
         query = "SELECT event_id, at_us, kind, body, seq FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
-        rows: list[tuple[str, int, str, bytes, int]] = await self._asked(
-            lambda found: found.execute(query, (after, limit)).fetchall(), []
+        return await self._entries(query, after, limit)
+
+    async def since(self, event_id: str, kind: str) -> list[JournalEntry]:
+        """Entries of that kind whose id does not sort before `event_id`, in the order of their ids, which
+        within a node is that of time; sqlite3.Error if unreadable.
+        """
+        query = (
+            "SELECT event_id, at_us, kind, body, seq FROM entries"
+            " WHERE event_id >= ? AND kind = ? ORDER BY event_id"
         )
-        return [JournalEntry(event_id=i, at_us=at, kind=k, body=b, seq=seq) for i, at, k, b, seq in rows]
+        return await self._entries(query, event_id, kind)
 
     async def last(self) -> int:
         """The `seq` of the newest entry on the disk; 0 when there is none."""
@@ -194,6 +201,12 @@ class Journal:
             self._pending.append(_Chore(step, done))
             self._changed.notify()
         await done
+
+    async def _entries(self, query: str, *values: object) -> list[JournalEntry]:
+        rows: list[tuple[str, int, str, bytes, int]] = await self._asked(
+            lambda found: found.execute(query, values).fetchall(), []
+        )
+        return [JournalEntry(event_id=i, at_us=at, kind=k, body=b, seq=seq) for i, at, k, b, seq in rows]
 
     async def _asked(self, question: Callable[[sqlite3.Connection], _Result], otherwise: _Result) -> _Result:
         await self._tried.wait()  # a broken file has been set aside by then

@@ -50,7 +50,7 @@ def describe(raw: str, area_code: str, city: str) -> CallerNumber:
         return _plain(clean, "", NO_NUMBER, is_withheld=True)
     if clean != came or not _DIGITS.fullmatch(squeezed):
         return _plain(clean, "", "****", is_withheld=False)
-    dialled = _complete(squeezed, area_code)
+    dialled = complete(squeezed, area_code)
     parsed = _parse(dialled)
     if parsed is None:
         national = squeezed.lstrip("+")
@@ -89,8 +89,8 @@ def _plain(clean: str, national: str, masked: str, *, is_withheld: bool) -> Call
     )
 
 
-def _complete(digits: str, area_code: str) -> str:
-    """Give a number as trunks send it the form that the parser knows."""
+def complete(digits: str, area_code: str) -> str:
+    """One form for a line, however it was dialled: 013800005678 is 13800005678, 6991001 is 05386991001."""
     if digits.startswith("00"):
         return "+" + digits[2:]
     if digits.startswith("0") and _MOBILE.fullmatch(digits[1:]):

@@ -215,6 +215,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         "ZXXXXXX",
     )
     """What agents may call (外呼): X any digit, Z 1 to 9, N 2 to 9. Nothing else passes."""
+    outbound_per_agent: int = 0
+    """外呼限额: so many citizens an agent may call in a day; 0: no limit."""
+    outbound_per_number: int = 0
+    """So often the hotline may call one number in a day, whoever calls; 0: no limit."""
     emergency_trunks: tuple[str, ...] = ()
     """Routes to 110, 119, 120, 122, tried in this order; none: `outbound_trunk` alone."""
     switch: SwitchSettings = msgspec.field(default_factory=SwitchSettings)
@@ -370,6 +374,8 @@ def _check_names(settings: Settings) -> None:
     for pattern in settings.outbound_allowed:
         if not _PATTERN.fullmatch(pattern):
             raise BadSettings(f"outbound_allowed: {pattern!r} is not 3 to 16 digits, X, Z or N")
+    if not (0 <= settings.outbound_per_agent <= 10_000 and 0 <= settings.outbound_per_number <= 10_000):
+        raise BadSettings("outbound_per_agent and outbound_per_number are 0 to 10000 calls")
     for number in (settings.queue.number, *settings.emergency_numbers):
         if not _NUMBER.fullmatch(number):
             raise BadSettings(f"{number!r} is not a number of 3 to 16 digits")

@@ -390,6 +390,8 @@ class Code(StrEnum):
     NO_WHY = "no_why"
     NO_CALLBACK = "no_callback"
     NO_QUEUE = "no_queue"
+    OUTBOUND_QUOTA = "outbound_quota"
+    NUMBER_QUOTA = "number_quota"
     SWITCH_DOWN = "switch_down"
     SWITCH_REFUSED = "switch_refused"
     TOO_FAST = "too_fast"
@@ -428,6 +430,8 @@ REFUSAL_ZH = {
     Code.NO_WHY: "请写明原因",
     Code.NO_CALLBACK: "该回呼已完成或已取消",
     Code.NO_QUEUE: "没有这个排队",
+    Code.OUTBOUND_QUOTA: "您今天的外呼次数已达上限，明日零点恢复",
+    Code.NUMBER_QUOTA: "今天呼叫该号码的次数已达上限，明日零点恢复",
     Code.SWITCH_DOWN: "与交换机的连接中断，请稍候；话机仍可使用",
     Code.SWITCH_REFUSED: "交换机拒绝了该操作",
     Code.TOO_FAST: "操作过于频繁",

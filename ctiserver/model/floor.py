@@ -50,6 +50,7 @@ class Floor:
             self._state.calls[call.uid] = deepcopy(call)
         self._state.gave_up = dict(memory.gave_up) if memory is not None else {}
         callbacks.recall(self._state, memory.callbacks if memory is not None else {})
+        self._state.dialled = dict(memory.dialled) if memory is not None else {}
         for seat in self._state.seats.values():
             self._state.seat_views[seat.id] = views.seat_view(self._state, seat)
         for line in self._state.lines.values():

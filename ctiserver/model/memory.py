@@ -26,8 +26,8 @@ from ctiserver.api.history import (
     ThirdPartyChanged,
 )
 from ctiserver.api.states import CallbackState
-from ctiserver.model import lines, returning
-from ctiserver.model.state import LEFT, Attempt, Call, GaveUp, KeptPlace, Watch, supervision_of
+from ctiserver.model import lines, quotas, returning
+from ctiserver.model.state import LEFT, Attempt, Call, Dialled, GaveUp, KeptPlace, Watch, supervision_of
 
 MOST_ENDED = 5_000
 """More ended calls than these are never asked for: the account is read from the oldest open call on."""
@@ -43,6 +43,8 @@ class Memory(msgspec.Struct):
     """Callers who gave up in a queue, by number."""
     callbacks: dict[str, KeptPlace] = msgspec.field(default_factory=dict)
     """Who keeps a place in line, by the conversation in which they asked."""
+    dialled: dict[str, Dialled] = msgspec.field(default_factory=dict)
+    """Agents' own calls of the day, by conversation."""
 
 
 KeptOfCall = (
@@ -59,9 +61,16 @@ KeptOfCall = (
 )
 
 
-def remember(events: Iterable[History], mono_minus_utc_us: int) -> Memory:
-    """Fold journal events. `mono_minus_utc_us` turns their UTC times into this process's monotonic ones."""
+def remember(
+    events: Iterable[History], mono_minus_utc_us: int, dialled: Iterable[CallStarted] = ()
+) -> Memory:
+    """Fold journal events. `mono_minus_utc_us` turns their UTC times into this process's monotonic ones.
+
+    `dialled`: the day's outbound calls, which reach further back than the events need to.
+    """
     memory = Memory()
+    for call in dialled:
+        quotas.note(memory.dialled, call)
     for event in events:
         fold(memory, event, mono_minus_utc_us)
     return memory
@@ -70,6 +79,7 @@ def remember(events: Iterable[History], mono_minus_utc_us: int) -> Memory:
 def fold(memory: Memory, event: History, shift: int) -> None:
     """Fold one event in."""
     if isinstance(event, CallStarted):
+        quotas.note(memory.dialled, event)
         memory.open[event.conversation] = Call(
             uid=event.uid,
             id=event.conversation,

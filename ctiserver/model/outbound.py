@@ -9,7 +9,7 @@ from ctiserver.api.commands import Code, Dial, Refusal, refuse
 from ctiserver.api.history import CallStarted
 from ctiserver.api.pushes import Notice
 from ctiserver.api.states import NOT_REACHED_ZH, AttemptState
-from ctiserver.model import callbacks, calls
+from ctiserver.model import callbacks, calls, quotas
 from ctiserver.model.effects import CallSeat, CallThirdParty
 from ctiserver.model.state import Call, SeatPlace, State, seat_call_uid
 from ctiserver.model.targets import may_call
@@ -25,6 +25,8 @@ def dial(state: State, seat: SeatPlace, asked: Dial) -> dict[str, str] | Refusal
         return refuse(Code.BAD_NUMBER)
     if is_dialling(state, seat):
         return refuse(Code.IN_CALL)
+    if (refusal := quotas.refusal(state, seat.agent, asked.number)) is not None:
+        return refusal
     call = begin(state, seat, asked)
     ref = state.ref(f"dial:{call.uid}")
     state.do(CallSeat(ref, seat_call_uid(call.uid, 0), seat.id, call.uid, asked.number, "room-dial"))
@@ -43,20 +45,20 @@ def begin(state: State, seat: SeatPlace, asked: Dial) -> Call:
     call = calls.provisional(state, uid)
     call.citizen, call.number, call.is_outbound, call.by_seat = uid, asked.number, True, seat.id
     call.started_us, call.started_mono = now.utc_us, now.mono_us
-    state.record(
-        CallStarted(
-            conversation=call.id,
-            at_us=now.utc_us,
-            uid=uid,
-            number=asked.number,
-            name="",
-            dnis="",
-            is_outbound=True,
-            seat=seat.id,
-            agent=seat.agent,
-            about=asked.about,
-        )
+    started = CallStarted(
+        conversation=call.id,
+        at_us=now.utc_us,
+        uid=uid,
+        number=asked.number,
+        name="",
+        dnis="",
+        is_outbound=True,
+        seat=seat.id,
+        agent=seat.agent,
+        about=asked.about,
     )
+    state.record(started)
+    quotas.note(state.dialled, started)
     calls.look_up(state, call)
     return call
 

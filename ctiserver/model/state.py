@@ -76,6 +76,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The supervisors' phones."""
     tells_agent: bool = False
     """Agents are shown who listens."""
+    area_code: str = ""
+    """The city's own, for numbers that were dialled without it."""
+    calls_per_agent: int = 0
+    """So many citizens an agent may call in a day; 0: any number."""
+    calls_per_number: int = 0
+    """So often one number may be called in a day; 0: as often as one likes."""
     rest_reasons: tuple[str, ...] = ()
     """Reasons of not ready that need a supervisor's word; (): none does."""
     rest_most: int = 0
@@ -190,6 +196,14 @@ class KeptPlace(msgspec.Struct, kw_only=True):
     """that conversation came about (known before its end was: after a restart of ours)"""
     passed: dict[str, int] = msgspec.field(default_factory=dict)
     """seats that did not pick up -> until when (UTC) others come first"""
+
+
+class Dialled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An agent's own call: when (UTC), whose, to which number."""
+
+    at_us: int
+    agent: str
+    number: str
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -308,6 +322,8 @@ class State:
         """by number, in the order in which they gave up"""
         self.callbacks: dict[str, KeptPlace] = {}
         """those who keep a place in line, by the conversation in which they asked"""
+        self.dialled: dict[str, Dialled] = {}
+        """Agents' own calls of the day, by conversation."""
         self.now = Moment(0, 0)
         self.effects: list[Effect] = []
         self.dirty_seats: set[str] = set()

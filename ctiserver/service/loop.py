@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from itertools import groupby
 
 import msgspec
 import structlog
 
 from ctiserver.api.commands import Actor, Command, Refusal
-from ctiserver.api.history import History
+from ctiserver.api.history import CallStarted, History
 from ctiserver.api.pushes import Push, QueuePush, Snapshot
 from ctiserver.model.effects import (
     AskResync,
@@ -63,10 +63,12 @@ class Service:
         keeper: Keeper,
         memory: Memory,
         account: Account,
+        dialled: Sequence[CallStarted] = (),
     ) -> None:
+        """`dialled`: the day's outbound calls, however far `history` reaches back."""
         now = clock()
         self._rules = rules
-        self._memory_of_calls = remember(history, now.mono_us - now.utc_us)
+        self._memory_of_calls = remember(history, now.mono_us - now.utc_us, dialled)
         self.floor = Floor(rules, self._memory_of_calls)
         self._clock = clock
         self._switch = switch

@@ -1,4 +1,4 @@
-"""A hotline's own rules, on a real Asterisk with the real CTI server: who may rest."""
+"""A hotline's own rules, on a real Asterisk: who may rest, and how often citizens are called."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from hotline.identity.roles import Role
 from hotline.settings import QueueSettings, RestSettings, Settings
 from rehearsal.ports import free_ports
 from tests.integration.test_whole_agents import notice
-from tests.integration.test_whole_hotline import quiet, talking
+from tests.integration.test_whole_hotline import everybody_gone, quiet, talking
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SEAT, AGENT = "8001", "1001"
 OTHER, OTHER_AGENT = "8002", "1002"
 SUPERVISOR = "9001"
+CALLED, OTHERWISE_CALLED, LATER_CALLED = "13905380061", "013905380061", "13905380062"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -33,6 +34,8 @@ async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     site = Settings(
         queue=QueueSettings(wrapup_s=2, short_abandon_s=1),
         rest=RestSettings(reasons=("小休",), most=1),
+        outbound_per_agent=2,
+        outbound_per_number=1,
     )
     state = tmp_path_factory.mktemp("rules")
     async with stage(stage_settings(site, state, seats=3, ports=free_ports(7)), quiet) as standing:
@@ -132,3 +135,32 @@ async def test_an_agent_withdraws_and_nobody_can_grant_it_any_more(there: Stage,
         await wall.until(lambda seen: seen.seats[SEAT].rest_us == 0)
         with pytest.raises(Refused, match="no_rest"):
             await wall.ask("supervise.grant_rest", seat=SEAT)
+
+
+async def calls_out(there: Stage, client: Client, number: str) -> None:
+    """The agent talks with that citizen, and hangs up."""
+    await client.until(lambda seen: Action.DIAL in seen.seats[SEAT].actions, 20)
+    await client.ask("call.dial", number=number)
+    await client.until(lambda seen: seen.seats[SEAT].state is SeatState.TALKING, 20)
+    await client.ask("call.hang_up")
+    await client.until(lambda seen: seen.seats[SEAT].state is SeatState.WRAP_UP, 20)
+    await everybody_gone(there)
+
+
+async def test_nobody_is_called_more_often_than_the_quotas_allow_and_a_restart_forgets_none(
+    there: Stage,
+) -> None:
+    async with agent_at(there) as client:
+        await calls_out(there, client, CALLED)
+        with pytest.raises(Refused, match="number_quota"):
+            await client.ask("call.dial", number=OTHERWISE_CALLED)
+    cti = there.hotline.children["cti"]
+    cti.kill()
+    await cti.stop()
+    await cti.start()
+    async with agent_at(there) as client:
+        with pytest.raises(Refused, match="number_quota"):
+            await client.ask("call.dial", number=CALLED)
+        await calls_out(there, client, LATER_CALLED)
+        with pytest.raises(Refused, match="outbound_quota"):
+            await client.ask("call.dial", number="13905380063")

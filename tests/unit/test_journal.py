@@ -61,6 +61,14 @@ async def test_what_was_appended_is_read_back_in_order(opened: Open) -> None:
     assert [one.event_id for one in await opened.journal.read(found[1].seq, 1)] == ["n1-2"]
 
 
+async def test_entries_of_a_kind_are_found_from_an_id_on(opened: Open) -> None:
+    other = msgspec.structs.replace(entry(4), kind="call_ended")
+    opened.journal.append([entry(3), entry(1), entry(2), other])
+    await opened.journal.flushed()
+    found = await opened.journal.since("n1-2", "call_started")
+    assert [one.event_id for one in found] == ["n1-2", "n1-3"]
+
+
 async def test_how_far_the_disk_and_a_projector_are_behind_is_known(opened: Open) -> None:
     assert await opened.journal.behind("calls") == 0
     opened.journal.append(entries(5))
