@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import cost, fanout, intake, memory, pop
+from bench import cost, fanout, intake, memory, pop, three_way
 
 Figures = dict[str, float]
 Verdicts = list[tuple[str, float, str, bool]]
@@ -58,11 +58,23 @@ def of_cost(found: Figures) -> Verdicts:
     ]
 
 
+def of_three_way(found: Figures) -> Verdicts:
+    """From a click to a third phone, and what the two hear of it."""
+    delay, bar = found["invite_p99_ms"], three_way.INVITE_BAR_MS
+    verdicts = [("three-way click → INVITE, p99 ms", delay, "≤ 30", delay <= bar)]
+    for who in ("citizen", "seat"):
+        silence = found[f"{who}_silence_ms"]
+        what = f"longest silence at the {who} as two become a room, ms"
+        verdicts.append((what, silence, "≤ 40", silence <= three_way.SILENCE_BAR_MS))
+    return verdicts
+
+
 ALL: dict[str, tuple[Callable[[], Figures], Callable[[Figures], Verdicts]]] = {
     "intake": (intake.measure, of_intake),
     "fanout": (fanout.measure, of_fanout),
     "memory": (memory.measure, of_memory),
     "pop": (pop.measure, of_pop),
+    "three_way": (three_way.measure, of_three_way),
     "cost": (cost.measure, of_cost),
 }
 

@@ -7,6 +7,8 @@ import contextlib
 import re
 import secrets as chance
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -233,6 +235,20 @@ class City:
                 raise ValueError(f"{digit!r} is no key of a phone")
             await self._switchboard.act("PlayDTMF", Channel=leg.channel, Digit=digit, Duration="120")
             await asyncio.sleep(0.2)
+
+    @asynccontextmanager
+    async def held(self, leg: Leg) -> AsyncIterator[None]:
+        """The phone itself holds the call (话机保持), by re-INVITE, and fetches it back at the end."""
+        await self._redirect(leg, "hold")
+        since = time.time()
+        yield
+        if leg.state is not State.OVER:
+            await self._redirect(leg, "talk-on")
+        leg.held(since)
+
+    async def _redirect(self, leg: Leg, context: str) -> None:
+        place = {"Context": context, "Exten": str(leg.hz), "Priority": "1"}
+        await self._switchboard.act("Redirect", Channel=leg.channel, **place)
 
     async def _registered_seats(self) -> set[str]:
         listed = await self._switchboard.list("PJSIPShowRegistrationsOutbound")

@@ -17,10 +17,12 @@ ANSWER_AFTER_S = 0.8
 
 _MODULES = (
     *SIP_MODULES,
+    "app_bridgewait",
     "app_mixmonitor",
     "app_playtones",
     "app_senddtmf",
     "app_userevent",
+    "bridge_holding",
     "func_global",
     "res_pjsip_outbound_authenticator_digest",
     "res_pjsip_outbound_registration",

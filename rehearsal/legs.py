@@ -67,6 +67,7 @@ class Leg:
         """Why it ended (Q.850 hang-up cause): 16 normal, 17 busy, 19 no answer, 21 rejected; 0 unknown."""
         self.keys = ""
         """The keys (DTMF) that the other side pressed, as far as this leg was told."""
+        self._holds: list[tuple[float, float]] = []
         self._changed = asyncio.Event()
 
     def on_event(self, event: Event) -> None:
@@ -91,6 +92,12 @@ class Leg:
         if self.state is not State.OVER:
             self.state, self.ended_at, self.cause = State.OVER, time.time(), cause
             self._tell()
+
+    def held(self, since: float) -> None:
+        """Its phone has held the call from then until now: no sound came, and no time passed in what it
+        heard.
+        """
+        self._holds.append((since, time.time()))
 
     async def pressed(self, keys: str, within_s: float = 10.0) -> None:
         """Wait until all of these keys have come from the other side."""
@@ -135,17 +142,22 @@ class Leg:
         """The recording and two offsets in it, in seconds."""
         if self.answered_at is None:
             raise CallEnded(f"leg {self.id} was never answered and has heard nothing")
-        start = 0.0 if since is None else since - self.answered_at
-        end = None if until is None else until - self.answered_at
+        start = 0.0 if since is None else self._offset(since)
+        end = None if until is None else self._offset(until)
         recording = await self._written(end)
         pace = self._pace(recording)
         return recording, start * pace, recording.seconds if end is None else end * pace
+
+    def _offset(self, moment: float) -> float:
+        """Where a moment is in what it heard, in seconds."""
+        held = sum(min(moment, end) - begin for begin, end in self._holds if begin < moment)
+        return moment - (self.answered_at or 0.0) - held
 
     def _pace(self, recording: tones.Recording) -> float:
         """Seconds of sound in a second of a leg that is over: what a busy machine lost moves the rest."""
         if self.ended_at is None or self.answered_at is None:
             return 1.0
-        pace = recording.seconds / max(self.ended_at - self.answered_at, 0.001)
+        pace = recording.seconds / max(self._offset(self.ended_at), 0.001)
         return pace if _SLOWEST_PACE <= pace <= 1.0 else 1.0
 
     async def _written(self, end: float | None) -> tones.Recording:

@@ -52,7 +52,8 @@ function paintParties(call, page) {
   const attempts = (conversation.attempts ?? []).filter((a) => a.state !== "answered").slice(-SHOWN_ATTEMPTS);
   const name = (party) => partyName(party, call, page.config);
   keyed(byId("participants"), parties, (p) => p.leg, makeParty, (node, p) => {
-    paintParty(node, LEG_SHAPE[p.state], page.config.words.leg[p.state], name(p), p.since_us);
+    const shape = p.is_on_hold ? LEG_SHAPE.held : LEG_SHAPE[p.state];
+    paintParty(node, shape, p.is_on_hold ? "话机保持" : page.config.words.leg[p.state], name(p), p.since_us);
     paintButton(node, "移出", (p.actions ?? []).includes("call.drop"), page, () => page.ask("call.drop", { leg: p.leg }));
   });
   keyed(byId("attempts"), attempts, (a) => a.n, makeParty, (node, a) => {

@@ -108,6 +108,18 @@ async def test_a_call_pops_while_it_rings_and_is_talked_through(
     await call.ended()
 
 
+async def test_a_hold_on_the_desk_phone_itself_stands_beside_the_seat(agent: Visitor, city: City) -> None:
+    await city.behave(SEAT, answer(after_s=0.3))
+    await be_ready(agent)
+    call = await dial(city, "13800005690", 16)
+    await agent.until(STATE, "通话")
+    async with city.held(await city.leg(SEAT)):
+        await agent.until("#participants .party", "话机保持")
+    await agent.page.locator("#participants").filter(has_not_text="话机保持").wait_for()
+    await finish(agent)
+    await call.ended()
+
+
 async def test_a_department_comes_in_by_keyboard_and_is_put_out_again(
     agent: Visitor, supervisor: Visitor, city: City
 ) -> None:

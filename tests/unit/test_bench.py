@@ -72,6 +72,11 @@ def test_a_missed_bar_is_called_missed() -> None:
     assert [is_held for *_, is_held in held] == [True, True, False]
 
 
+def test_a_silence_longer_than_its_bar_is_called_missed() -> None:
+    found = {"invite_p99_ms": 29.9, "citizen_silence_ms": 20.0, "seat_silence_ms": 45.0}
+    assert [is_held for *_, is_held in bench.of_three_way(found)] == [True, True, False]
+
+
 def test_an_unknown_name_is_refused_with_the_names_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["nothing"]) == 2
     assert "intake" in capsys.readouterr().err
