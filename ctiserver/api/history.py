@@ -28,6 +28,8 @@ class CallStarted(msgspec.Struct, frozen=True, kw_only=True, tag="call_started",
     agent: str = ""
     """Who makes an outbound call."""
     about: str = ""
+    is_promised: bool = False
+    """The hotline makes it, for a citizen who keeps a place in line (保位回呼)."""
 
 
 class CallQueued(msgspec.Struct, frozen=True, kw_only=True, tag="call_queued", gc=False):

@@ -168,7 +168,7 @@ def free_seat(state: State, place: KeptPlace, free: list[SeatPlace]) -> SeatPlac
 def ring(state: State, place: KeptPlace, seat: SeatPlace) -> None:
     """Ring the agent; the citizen is rung when the agent has picked up. The wait is the original one."""
     now = state.now
-    call = outbound.begin(state, seat, Dial(number=place.number, about=place.id))
+    call = outbound.begin(state, seat, Dial(number=place.number, about=place.id), is_promised=True)
     call.callback, call.queue, call.queued_us = place.id, place.queue, place.since_us
     call.queued_mono = now.mono_us - (now.utc_us - place.since_us) or 1
     state.record(CallQueued(conversation=call.id, at_us=place.since_us, queue=place.queue))

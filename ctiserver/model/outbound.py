@@ -38,7 +38,7 @@ def is_dialling(state: State, seat: SeatPlace) -> bool:
     return any(call.is_outbound and call.by_seat == seat.id for call in state.calls.values())
 
 
-def begin(state: State, seat: SeatPlace, asked: Dial) -> Call:
+def begin(state: State, seat: SeatPlace, asked: Dial, *, is_promised: bool = False) -> Call:
     """Open the conversation and keep it."""
     now = state.now
     uid = fresh_uid(state)
@@ -56,6 +56,7 @@ def begin(state: State, seat: SeatPlace, asked: Dial) -> Call:
         seat=seat.id,
         agent=seat.agent,
         about=asked.about,
+        is_promised=is_promised,
     )
     state.record(started)
     quotas.note(state.dialled, started)

@@ -15,8 +15,10 @@ from hotline.numbers import complete
 
 
 def note(memory: dict[str, Dialled], event: CallStarted) -> None:
-    """An agent called somebody; what lies before that day is forgotten."""
-    if not event.is_outbound:
+    """An agent called somebody; what lies before that day is forgotten. What the hotline promised is no
+    agent's choice, and is not counted.
+    """
+    if not event.is_outbound or event.is_promised:
         return
     today_us = day_start_us(local_day(event.at_us))
     while memory and memory[first := next(iter(memory))].at_us < today_us:

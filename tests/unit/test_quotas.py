@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ctiserver.api.commands import Code, Dial, Refusal, SignIn
+from ctiserver.api.commands import Code, Dial, Ready, Refusal, SignIn
 from ctiserver.api.history import CallStarted, History
 from ctiserver.bootstrap import read_dialled
 from ctiserver.model.events import Resynced
@@ -82,6 +82,20 @@ def test_calls_back_count_and_obey_as_others_do() -> None:
     assert code(call_out(world, CITIZEN, about="n1-1.2")) is Code.NUMBER_QUOTA
     assert code(call_out(world, ANOTHER)) is None
     assert code(call_out(world, THIRD, about="n1-1.3")) is Code.OUTBOUND_QUOTA
+
+
+def test_a_callback_that_was_promised_is_no_agents_choice_and_does_not_count() -> None:
+    world = hotline(per_agent=1, per_number=1)
+    citizen = world.call(CITIZEN)
+    world.queue(citizen)
+    world.press_key(citizen)
+    world.feed(*world.hang_up(citizen))
+    world.ask("8001", "1001", Ready())
+    promised = next(event for event in only(world, CallStarted) if event.is_outbound)
+    assert (promised.number, promised.agent) == (CITIZEN, "1001")
+    world.feed(*world.hang_up(f"st-{promised.uid}-0"))
+    assert code(call_out(world, CITIZEN, "8002")) is None
+    assert [d.agent for d in remember(world.history, SHIFT).dialled.values()] == ["1002"]
 
 
 def test_units_of_the_directory_are_called_as_often_as_needed() -> None:
