@@ -90,12 +90,14 @@ def calls(watch: Client) -> list[Conversation]:
 
 
 async def asks_for_a_callback(there: Stage, watch: Client, number: str, n: int) -> CitizenCall:
-    """A citizen who presses the key in the queue, is promised a call, and is out of the line."""
+    """A citizen who presses the key in the queue, is promised a call, and hangs up on the goodbye."""
     citizen = await in_line(there, watch, number, n)
     await presses_until(
         citizen, watch, lambda: number in {kept.number for kept in watch.seen.callbacks.values()}
     )
-    await citizen.ended(20)
+    await citizen.hang_up()
+    await citizen.ended()
+    await watch.until(lambda seen: all(call.number != number for call in seen.conversations.values()))
     return citizen
 
 
