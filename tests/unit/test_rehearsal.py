@@ -1,0 +1,105 @@
+"""A rehearsal's verdict: what counts as right, what a kill excuses, and what an ear finds wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cli.rehearse import CannotRehearse, Scenario, rehearse
+from hotline.settings import Settings, SupervisorSettings
+from rehearsal.exercises import Claim
+from rehearsal.legs import Kind, Leg
+from rehearsal.report import Report, Spread, Tried
+from tests.unit.test_tones import mix, write
+
+RIGHT = Report(
+    offered=10, answered=10, abandoned=0, pops=10, pops_before_answer=10, three_way_ok=1, three_way_asked=1,
+    emergency_ok=0, emergency_asked=0, audio_ok=10, audio_checked=10, records=10, lost=0, pop_ms=Spread(),
+    three_way_invite_ms=Spread(),
+)  # fmt: skip
+ANSWERED_AT = 1_000_000_000.0
+CITIZEN_HZ, SEAT_HZ = 400, 1000
+
+
+def test_a_default_rehearsals_json_says_nothing_of_exercises_and_kills() -> None:
+    assert set(msgspec.to_builtins(RIGHT)) == {
+        "offered", "answered", "abandoned", "pops", "pops_before_answer", "three_way_ok", "three_way_asked",
+        "emergency_ok", "emergency_asked", "audio_ok", "audio_checked", "records", "lost", "pop_ms",
+        "three_way_invite_ms",
+    }  # fmt: skip
+    assert RIGHT.is_right
+
+
+def test_one_exercise_gone_wrong_makes_a_rehearsal_wrong_and_stands_in_its_table() -> None:
+    wrong = msgspec.structs.replace(RIGHT, exercises={"hold": Tried(2, 2), "take_over": Tried(3, 2)})
+    assert not wrong.is_right
+    assert ("take over right / asked", "2 / 3") in wrong.rows()
+
+
+@pytest.mark.parametrize(("killed", "is_excused"), [("cti", True), ("ivr", False), ("desk", False)])
+def test_only_the_cti_servers_death_excuses_a_pop_that_never_came(killed: str, is_excused: bool) -> None:
+    report = msgspec.structs.replace(RIGHT, pops=8, pops_before_answer=8, killed=(killed,))
+    assert report.is_right is is_excused
+    assert not msgspec.structs.replace(report, records=9, lost=1).is_right, "no kill excuses a lost call"
+
+
+def leg(path: Path, hz: int, hears: tuple[int, ...]) -> Leg:
+    """Somebody who plays `hz` and heard these tones for two seconds."""
+    heard = mix(*((float(other), 7000.0) for other in hears), seconds=2.0)
+    one = Leg(path.stem, Kind.SEAT, "8001", hz, write(path, heard))
+    one.answered_at = ANSWERED_AT
+    one.end(16)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("hears", "fault"),
+    [
+        ((SEAT_HZ,), ""),
+        ((), "held: citizen does not hear seat"),
+    ],
+)
+async def test_a_claim_names_who_did_not_hear_whom(
+    tmp_path: Path, hears: tuple[int, ...], fault: str
+) -> None:
+    legs = {
+        "citizen": leg(tmp_path / "citizen.wav", CITIZEN_HZ, hears),
+        "seat": leg(tmp_path / "seat.wav", SEAT_HZ, ()),
+    }
+    claim = Claim(
+        what="held",
+        legs=legs,
+        pairs=frozenset({"citizen<seat"}),
+        begin=ANSWERED_AT + 0.2,
+        end=ANSWERED_AT + 1.8,
+    )
+    assert await claim.fault() == fault
+
+
+async def test_a_claim_of_music_finds_a_citizen_in_silence_and_who_hears_too_much(tmp_path: Path) -> None:
+    legs = {
+        "citizen": leg(tmp_path / "citizen.wav", CITIZEN_HZ, ()),
+        "seat": leg(tmp_path / "seat.wav", SEAT_HZ, (CITIZEN_HZ,)),
+    }
+    nobody = Claim(
+        what="held", legs=legs, pairs=frozenset(), begin=ANSWERED_AT, end=ANSWERED_AT + 1.8, has_music=True
+    )
+    assert await nobody.fault() == "held: seat hears citizen"
+    music = msgspec.structs.replace(nobody, pairs=frozenset({"seat<citizen"}))
+    assert (await music.fault()).startswith("held: the citizen hears nothing for")
+
+
+async def test_what_a_phone_heard_after_its_own_hold_is_found_where_it_is_kept(tmp_path: Path) -> None:
+    seat = leg(tmp_path / "seat.wav", SEAT_HZ, (CITIZEN_HZ,))
+    seat.answered_at = time.time() - 4.0
+    seat.held(seat.answered_at + 1.0)  # until now: three of four seconds are not in the file
+    assert await seat.heard(CITIZEN_HZ, seat.answered_at + 4.1, seat.answered_at + 4.7)
+
+
+async def test_a_full_rehearsal_without_a_supervisors_phone_is_refused_by_name(tmp_path: Path) -> None:
+    site = Settings(state_dir=str(tmp_path), supervisors=SupervisorSettings(count=0))
+    with pytest.raises(CannotRehearse, match=r"supervisors\.count"):
+        await rehearse(site, calls=1, rate=1.0, seats=1, say=lambda _: None, scenario=Scenario.FULL)
