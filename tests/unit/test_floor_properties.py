@@ -256,6 +256,22 @@ class FloorMachine(RuleBasedStateMachine):
         if hangs_up:
             self.world.feed(*self.world.hang_up(uid))
 
+    def dialling(self) -> list[str]:
+        return [uid for uid in self.world.called() if uid.startswith("st-") and uid.endswith("-0")]
+
+    @precondition(lambda self: self.dialling())
+    @rule(data=st.data(), answers=st.booleans())
+    def an_agent_who_calls_picks_up_and_the_citizen_answers_or_does_not(
+        self, data: st.DataObject, answers: bool
+    ) -> None:
+        agent = self.pick(self.dialling(), data)
+        citizen = self.world.legs[agent].citizen
+        self.world.third_answers(agent)
+        if citizen in self.world.legs and answers:
+            self.world.third_answers(citizen)
+        elif citizen in self.world.legs:
+            self.world.feed(*self.world.hang_up(citizen, 19))
+
     @precondition(lambda self: self.world.seen.callbacks)
     @rule(data=st.data())
     def a_supervisor_cancels_a_callback(self, data: st.DataObject) -> None:
