@@ -11,7 +11,7 @@ import msgspec
 from agent_desk.sessions import Session
 from ctiserver.api.commands import REFUSAL_ZH
 from ctiserver.api.states import ATTEMPT_STATE_ZH, OVERSIGHT_ZH, SEAT_STATE_ZH, LegState, Outcome
-from hotline.settings import Settings
+from hotline.settings import WORST_PENALTY, Settings
 
 HERE = Path(__file__).parent
 
@@ -71,6 +71,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
             "wrapup_s": queue.wrapup_s,
             "reasons": settings.not_ready_reasons,
             "queues": [{"number": one.number, "name": one.name} for one in settings.queues],
+            "worst_penalty": WORST_PENALTY,
             "emergency_numbers": settings.emergency_numbers,
             "words": {
                 "seat": SEAT_STATE_ZH,

@@ -130,6 +130,8 @@ class Oversight(StrEnum):
     """消息"""
     ANSWER_HAND = "answer_hand"
     """响应举手"""
+    QUEUES = "queues"
+    """调配: which queues an agent serves, until they sign out."""
 
     @property
     def is_heard(self) -> bool:
@@ -151,6 +153,7 @@ OVERSIGHT_ZH = {
     Oversight.RAISE: "提前",
     Oversight.MESSAGE: "消息",
     Oversight.ANSWER_HAND: "响应举手",
+    Oversight.QUEUES: "调配",
 }
 
 
@@ -215,6 +218,7 @@ SUPERVISED_ZH = {
     Oversight.WRAP_UP: "班长已将您转入整理",
     Oversight.SIGN_OUT: "班长已将您签出",
     Oversight.ANSWER_HAND: "班长已看到您的举手",
+    Oversight.QUEUES: "班长已调整您服务的排队",
 }
 """What an agent is told when a supervisor has done that; during a call it holds from the call's end."""
 PHONE_NOT_REACHED_ZH = "您的话机没有接通"
@@ -267,6 +271,7 @@ class Action(StrEnum):
     SUPERVISE_RAISE = "supervise.raise"
     SUPERVISE_MESSAGE = "supervise.message"
     SUPERVISE_ANSWER_HAND = "supervise.answer_hand"
+    SUPERVISE_QUEUES = "supervise.queues"
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -288,6 +293,10 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     conversation: str = ""
     queues: tuple[str, ...] = ()
     """The queues that it serves, by number."""
+    penalties: tuple[int, ...] = ()
+    """Of each of `queues`: of a queue's free seats those with the lowest ring."""
+    is_assigned: bool = False
+    """调配: a supervisor has said which queues, until the agent signs out."""
     actions: tuple[Action, ...] = ()
     supervise: tuple[Action, ...] = ()
     """What a supervisor may do to it now; nobody else is shown this."""

@@ -63,6 +63,7 @@ def vacate(state: State, seat: SeatPlace) -> None:
     seat.hand_us = 0
     seat.mode = SeatState.SIGNED_OUT
     seat.next_mode = None
+    lines.forget(seat)
     state.dirty_seats.add(seat.id)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 
@@ -17,7 +16,6 @@ from cli.stage import Stage, stage, stage_settings
 from ctiserver.api.states import AttemptState, Phase, SeatState
 from ctiserver.client import Client, Refused
 from hotline.db import migrate
-from hotline.identity.roles import Role
 from hotline.settings import QueueSettings, Settings, SkillSettings
 from ivr.prompts import length_s
 from rehearsal.city import CitizenCall
@@ -36,6 +34,7 @@ from tests.integration.test_whole_hotline import (
     records,
     talking,
 )
+from tests.integration.test_whole_queues import overseer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -58,14 +57,6 @@ async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     await give_skills(settings, OTHER[1], {ENTERPRISE: 0})
     async with stage(settings, quiet) as standing:
         yield standing
-
-
-@contextlib.asynccontextmanager
-async def overseer(there: Stage) -> AsyncIterator[Client]:
-    """A supervisor before the wall."""
-    async with Client(there.push_url, lambda: there.token_for("9001", "", Role.SUPERVISOR)) as client:
-        await client.until(lambda seen: SEAT in seen.seats)
-        yield client
 
 
 async def test_a_citizen_passed_on_to_another_queue_is_answered_there_with_their_wait_shown(
