@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 
@@ -14,11 +13,10 @@ import pytest_asyncio
 from cli.people import give_skills
 from cli.seed import seed
 from cli.stage import Stage, stage, stage_settings
-from ctiserver.api.pushes import Notice, Pop, Push, Seen
+from ctiserver.api.pushes import Notice, Pop, Push
 from ctiserver.api.states import MISSED_REASON, Action, SeatState
 from ctiserver.client import Client
 from hotline.db import migrate
-from hotline.identity.roles import Role
 from hotline.settings import LineSettings, QueueSettings, Settings, SkillSettings
 from ivr.prompts import length_s
 from rehearsal import city as city_of
@@ -73,50 +71,6 @@ async def test_not_ready_holds_in_all_queues_and_new_skills_reach_the_agent_at_w
         await client.until(lambda seen: seen.seats[seat].queues == (ENTERPRISE,), 20)
         assert client.seen.seats[seat].reason == "用餐"
         await give_skills(there.settings, agent, {ENTERPRISE: 0, GENERAL: 1})
-
-
-async def test_a_supervisor_moves_an_agent_at_once_and_neither_skills_nor_a_killed_server_undo_it(
-    there: Stage,
-) -> None:
-    seat, agent = ONE
-
-    def serves(seen: Seen, queue: str, is_assigned: bool) -> bool:
-        return seen.linked and (seen.seats[seat].queues, seen.seats[seat].is_assigned) == (
-            (queue,),
-            is_assigned,
-        )
-
-    async with at_seat(there, *ONE) as one, overseer(there) as wall:
-        await wall.ask("supervise.queues", seat=seat, queues={ENTERPRISE: 0}, why="企业专席忙")
-        await one.until(lambda seen: serves(seen, ENTERPRISE, True))
-        async with at_seat(there, *BOTH) as both:
-            await give_skills(there.settings, agent, {GENERAL: 2})
-            await give_skills(there.settings, BOTH[1], {GENERAL: 0})
-            await both.until(lambda seen: seen.seats[BOTH[0]].queues == (GENERAL,), 20)
-        assert serves(one.seen, ENTERPRISE, True), "the skills have been read anew"
-        cti = there.hotline.children["cti"]
-        cti.kill()
-        await cti.stop()
-        await cti.start()
-        async with overseer(there) as fresh:
-            await fresh.until(lambda seen: serves(seen, ENTERPRISE, True), 20)
-        citizen = await there.city.call("13805380061", dial=ENTERPRISE, n=61)
-        await one.until(lambda seen: seen.seats[seat].state is SeatState.TALKING, 30)
-        assert [call.queue for call in one.seen.conversations.values()] == [ENTERPRISE]
-        await citizen.hang_up()
-    async with at_seat(there, *ONE) as one:
-        await one.until(lambda seen: serves(seen, GENERAL, False))
-        assert one.seen.seats[seat].penalties == (2,)
-    await give_skills(there.settings, agent, {})
-    await give_skills(there.settings, BOTH[1], {ENTERPRISE: 0, GENERAL: 1})
-
-
-@contextlib.asynccontextmanager
-async def overseer(there: Stage) -> AsyncIterator[Client]:
-    """A supervisor before the wall."""
-    async with Client(there.push_url, lambda: there.token_for("9001", "", Role.SUPERVISOR)) as client:
-        await client.until(lambda seen: ONE[0] in seen.seats)
-        yield client
 
 
 async def test_who_gave_up_and_calls_again_is_answered_before_those_who_waited_on(there: Stage) -> None:

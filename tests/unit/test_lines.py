@@ -21,7 +21,7 @@ from ctiserver.api.commands import (
 from ctiserver.api.history import CallEnded, Supervised
 from ctiserver.api.states import Action, Outcome, Oversight, Phase, SeatState
 from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RemoveMember, SendTo
-from ctiserver.model.events import ActionFailed, LinkLost, Member, MemberRemoved, Resynced
+from ctiserver.model.events import ActionFailed, LinkLost, Member, MemberAdded, MemberRemoved, Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
 from ctiserver.model.state import Rules
@@ -274,6 +274,14 @@ def test_new_skills_do_not_undo_what_a_supervisor_assigned_but_a_sign_out_does()
     assert not world.seen.seats["8001"].is_assigned
     world.ask("8001", "1001", SignIn(ready=True))
     assert served(world, "8001") == {QUEUE: 3}
+
+
+def test_what_was_assigned_is_the_agents_and_not_the_seats() -> None:
+    world = both()
+    world.oversee(ASSIGNED)
+    world.feed(MemberAdded(ENTERPRISE, "8001", "1003", False, "", 0))
+    seat = world.seen.seats["8001"]
+    assert (seat.agent, seat.is_assigned) == ("1003", False)
 
 
 def test_a_supervisor_gives_an_agent_back_to_their_skills() -> None:
