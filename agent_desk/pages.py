@@ -18,7 +18,7 @@ from ctiserver.api.states import (
     LegState,
     Outcome,
 )
-from hotline.settings import Settings
+from hotline.settings import WORST_PENALTY, Settings
 
 HERE = Path(__file__).parent
 
@@ -81,6 +81,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
             "rest_reasons": settings.rest.reasons,
             "rest_most": settings.rest.most,
             "queues": [{"number": one.number, "name": one.name} for one in settings.queues],
+            "worst_penalty": WORST_PENALTY,
             "emergency_numbers": settings.emergency_numbers,
             "words": {
                 "seat": SEAT_STATE_ZH,

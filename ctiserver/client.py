@@ -68,10 +68,14 @@ class _Incoming(msgspec.Struct, frozen=True):
     error: dict[str, str] | None = None
 
 
+Arg = str | int | bool | dict[str, int]
+"""A field of a command."""
+
+
 class _Outgoing(msgspec.Struct, frozen=True):
     id: int
     op: str
-    args: dict[str, str | int | bool]
+    args: dict[str, Arg]
     key: str
 
 
@@ -167,7 +171,7 @@ class Client:
     ) -> None:
         await self.close()
 
-    async def ask(self, op: str, /, *, timeout: float = 10.0, **args: str | int | bool) -> dict[str, str]:
+    async def ask(self, op: str, /, *, timeout: float = 10.0, **args: Arg) -> dict[str, str]:
         """Have a command done: what the server answers, or Refused, or Unanswered after `timeout` seconds.
 
         Across a break it is sent again under the same key, so that it is done once.

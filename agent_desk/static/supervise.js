@@ -15,6 +15,7 @@ export class Panel {
     this.link = link;
     this.about = null;
     this.toastTimer = 0;
+    this.served = "";
     byId("oversee-close").addEventListener("click", () => this.open(null));
     byId("to-all").addEventListener("click", () => this.open({ all: true }));
     byId("oversee-message").addEventListener("submit", (event) => this.write(event));
@@ -27,6 +28,9 @@ export class Panel {
     for (const [box, names] of [["oversee-hearing", HEARING], ["oversee-acts", OTHERS]]) {
       for (const name of names) byId(box).append(this.button(name));
     }
+    byId("oversee-serves").append(...config.queues.map((queue) => this.penaltyOf(queue)));
+    byId("oversee-queues").addEventListener("submit", (event) => this.assign(event));
+    byId("oversee-by-skill").addEventListener("click", () => this.askSeat("queues"));
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.open(null));
   }
 
@@ -35,9 +39,33 @@ export class Panel {
     return el("button", { class: look, "data-act": name, onclick: () => this.askSeat(name) }, this.config.words.oversight[name]);
   }
 
+  // How early the seat rings for that queue; "" is not at all.
+  penaltyOf({ number, name }) {
+    const penalties = [...Array(this.config.worst_penalty + 1).keys()].map((p) => el("option", { value: String(p) }, `${p} 级`));
+    return el("label", { class: "small" }, `${name} `, el("select", { "data-queue": number }, el("option", { value: "" }, "不服务"), ...penalties));
+  }
+
+  assign(event) {
+    event.preventDefault();
+    const chosen = [...byId("oversee-serves").querySelectorAll("select")].filter((select) => select.value !== "");
+    if (!chosen.length) return this.toast("至少选一个排队；要按技能服务请点“恢复技能”");
+    return this.askSeat("queues", { queues: Object.fromEntries(chosen.map((s) => [s.dataset.queue, Number(s.value)])) });
+  }
+
+  // What the seat serves is filled in when the panel opens and when it changes, never over what is being chosen.
+  paintServed(seat) {
+    setText(byId("oversee-assigned"), seat.is_assigned ? "服务的排队：班长调配，至签出" : "服务的排队：按技能");
+    const penalties = new Map((seat.queues ?? []).map((queue, n) => [queue, String(seat.penalties[n])]));
+    const served = JSON.stringify([seat.id, [...penalties]]);
+    if (served === this.served) return;
+    this.served = served;
+    for (const select of byId("oversee-serves").querySelectorAll("select")) select.value = penalties.get(select.dataset.queue) ?? "";
+  }
+
   // `about`: { seat }, { call } or { all: true }; null closes.
   open(about) {
     this.about = about;
+    this.served = "";
     byId("oversee-why").value = "";
     byId("oversee-text").value = "";
     this.paint();
@@ -85,6 +113,7 @@ export class Panel {
       if (isHeard) button.setAttribute("aria-pressed", String(mine?.watches === seat.id && mine.oversight === name));
     }
     for (const button of byId("oversee-reasons").children) button.disabled = !isUp || !can.has("supervise.not_ready");
+    this.paintServed(seat);
     byId("oversee-no-phone").hidden = Boolean(this.config.seat);
     byId("oversee-send").disabled = !isUp || !can.has("supervise.message");
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -310,6 +311,19 @@ class SuperviseCancelCallback(
     conversation: str
 
 
+Penalty = Annotated[int, msgspec.Meta(ge=0, le=9)]
+"""Of a queue's free seats those with the lowest ring."""
+
+
+class SuperviseQueues(_Supervising, frozen=True, kw_only=True, tag="supervise.queues", tag_field="op"):
+    """调配: until they sign out, the seat's agent serves these queues (number -> penalty), whatever their
+    skills say or come to say; with none, what their skills say.
+    """
+
+    seat: str
+    queues: dict[str, Penalty] = {}
+
+
 SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand | WithdrawRest
 CallCommand = (
     Keys
@@ -351,6 +365,7 @@ SuperviseCommand = (
     | SuperviseGrantRestOver
     | SuperviseRefuseRest
     | SuperviseCancelCallback
+    | SuperviseQueues
 )
 Command = SeatCommand | CallCommand | Dial | SuperviseCommand
 

@@ -168,7 +168,7 @@ class Supervised(msgspec.Struct, frozen=True, kw_only=True, tag="supervised", gc
     seat: str = ""
     agent: str = ""
     detail: str = ""
-    """The reason of a not-ready, the text of a message."""
+    """The reason of a not-ready, the text of a message, queues with their penalties ("12345:0 12346:1")."""
     why: str = ""
     leg: str = ""
     until_us: int = 0

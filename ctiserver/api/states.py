@@ -140,6 +140,8 @@ class Oversight(StrEnum):
     """驳回休息"""
     CANCEL_CALLBACK = "cancel_callback"
     """取消回呼: a citizen who keeps a place in line will not be called back."""
+    QUEUES = "queues"
+    """调配: which queues an agent serves, until they sign out."""
 
     @property
     def is_heard(self) -> bool:
@@ -165,6 +167,7 @@ OVERSIGHT_ZH = {
     Oversight.GRANT_REST_OVER: "超额批准",
     Oversight.REFUSE_REST: "驳回休息",
     Oversight.CANCEL_CALLBACK: "取消回呼",
+    Oversight.QUEUES: "调配",
 }
 
 
@@ -264,6 +267,7 @@ SUPERVISED_ZH = {
     Oversight.GRANT_REST: "班长已批准您的休息",
     Oversight.GRANT_REST_OVER: "班长已批准您的休息",
     Oversight.REFUSE_REST: "班长未批准您的休息",
+    Oversight.QUEUES: "班长已调整您服务的排队",
 }
 """What an agent is told when a supervisor has done that; during a call it holds from the call's end."""
 PHONE_NOT_REACHED_ZH = "您的话机没有接通"
@@ -321,6 +325,7 @@ class Action(StrEnum):
     SUPERVISE_GRANT_REST_OVER = "supervise.grant_rest_over"
     SUPERVISE_REFUSE_REST = "supervise.refuse_rest"
     SUPERVISE_CANCEL_CALLBACK = "supervise.cancel_callback"
+    SUPERVISE_QUEUES = "supervise.queues"
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -347,6 +352,10 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     conversation: str = ""
     queues: tuple[str, ...] = ()
     """The queues that it serves, by number."""
+    penalties: tuple[int, ...] = ()
+    """Of each of `queues`: of a queue's free seats those with the lowest ring."""
+    is_assigned: bool = False
+    """调配: a supervisor has said which queues, until the agent signs out."""
     actions: tuple[Action, ...] = ()
     supervise: tuple[Action, ...] = ()
     """What a supervisor may do to it now; nobody else is shown this."""

@@ -1,4 +1,6 @@
-"""Owns which queues a seat serves (memberships follow the agent's skills), and what was dialled."""
+"""Owns which queues a seat serves (memberships follow the agent's skills, or what a supervisor assigned), and
+what was dialled.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +18,34 @@ def line_of(state: State, queue: str) -> Line:
 
 
 def wanted(state: State, seat: SeatPlace) -> dict[str, int]:
-    """Queue -> penalty that the seat's agent should serve; who has no skills serves the general queue.
+    """Queue -> penalty that the seat's agent should serve: what a supervisor assigned, else their skills; who
+    has none serves the general queue.
 
     While skills are not known (no database yet), what is stays.
     """
+    if seat.assigned:
+        return dict(seat.assigned)
     rules = state.rules
     general = ((rules.queue, 0),)
     if rules.skills is None:
         return dict(seat.queues) or dict(general)
     return dict(rules.skills.get(seat.agent, general))
+
+
+def recognise(state: State, seat: SeatPlace) -> None:
+    """Asterisk's memberships keep what was assigned across a restart of ours: what they have and the agent's
+    skills do not say holds on. To be known as soon as skills are.
+    """
+    if not seat.is_found or state.rules.skills is None:
+        return
+    seat.is_found = False
+    found = {queue: penalty for queue, penalty in seat.queues.items() if is_queue(state, queue)}
+    seat.assigned = {} if found == wanted(state, seat) else found
+
+
+def forget(seat: SeatPlace) -> None:
+    """Whoever sat there has gone: nothing is assigned any more."""
+    seat.assigned, seat.is_found = {}, False
 
 
 def pause_of(seat: SeatPlace) -> tuple[bool, str]:
@@ -43,6 +64,7 @@ def serve(state: State, seat: SeatPlace) -> None:
     In that order: a seat without any would be signed out. Held to be so from now on; a refusal or the next
     look at the switch corrects it.
     """
+    recognise(state, seat)
     want = wanted(state, seat)
     is_paused, reason = pause_of(seat)
     for queue, penalty in want.items():

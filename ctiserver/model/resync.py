@@ -152,6 +152,7 @@ def agree(state: State, seat: SeatPlace, mine: list[Member]) -> None:
         first = mine[0]
         seats.take(state, seat, first.agent, state.rules.names.get(first.agent, ""))
         adopt_mode(state, seat, first.is_paused, first.reason)
+        seat.is_found = not state.was_linked
     if any(member.is_paused == (seat.mode is SeatState.READY) for member in mine):
         seats.pause(state, seat)
     for member in mine:

@@ -49,6 +49,7 @@ SEAT_HANDLERS: dict[type[object], Callable[[State, Any], None]] = dict.fromkeys(
 def take(state: State, seat: SeatPlace, agent: str, name: str) -> None:
     """An agent sits down."""
     seat.agent, seat.agent_name = agent, name
+    lines.forget(seat)
     seat.mode, seat.reason = SeatState.NOT_READY, ""
     seat.next_mode = None
     seat.is_leaving = False
@@ -64,6 +65,7 @@ def vacate(state: State, seat: SeatPlace) -> None:
     seat.rest_reason = ""
     seat.mode = SeatState.SIGNED_OUT
     seat.next_mode = None
+    lines.forget(seat)
     state.dirty_seats.add(seat.id)
 
 

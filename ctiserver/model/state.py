@@ -281,6 +281,10 @@ class SeatPlace(msgspec.Struct, kw_only=True):
     """signed out here, QueueRemove not confirmed yet"""
     queues: dict[str, int] = msgspec.field(default_factory=dict)
     """The queues that it serves, each with its penalty."""
+    assigned: dict[str, int] = msgspec.field(default_factory=dict)
+    """What a supervisor had it serve until its agent signs out (调配); empty: their skills hold."""
+    is_found: bool = False
+    """A fresh start found it at work: what it serves and its skills do not say, was assigned before."""
     misses: int = 0
     """Rings in a row that nobody answered."""
     reserved: str = ""

@@ -22,6 +22,7 @@ from ctiserver.api.commands import (
     SuperviseMessage,
     SuperviseNotReady,
     SupervisePick,
+    SuperviseQueues,
     SuperviseRaise,
     SuperviseReady,
     SuperviseRefuseRest,
@@ -35,7 +36,7 @@ from ctiserver.api.commands import (
 from ctiserver.api.history import Supervised
 from ctiserver.api.pushes import Message, Notice
 from ctiserver.api.states import SUPERVISED_ZH, Action, Oversight, SeatState
-from ctiserver.model import attempts, callbacks, consult, rests, seats, spying
+from ctiserver.model import attempts, callbacks, consult, lines, rests, seats, spying
 from ctiserver.model.effects import CallSupervisor, HangUpChannel, RaiseCaller, SendTo
 from ctiserver.model.state import (
     Attempt,
@@ -110,6 +111,8 @@ def command(state: State, actor: Actor, asked: SuperviseCommand) -> Answer:
             return answer_rest(state, actor, asked)
         case SuperviseCancelCallback():
             return cancel_callback(state, actor, asked)
+        case SuperviseQueues():
+            return assign(state, actor, asked)
         case _:
             assert_never(asked)
 
@@ -348,6 +351,21 @@ def cancel_callback(state: State, actor: Actor, asked: SuperviseCancelCallback) 
     return {}
 
 
+def assign(state: State, actor: Actor, asked: SuperviseQueues) -> Answer:
+    """调配: at once, during a call too."""
+    seat = signed_in(state, asked.seat)
+    if isinstance(seat, Refusal):
+        return seat
+    if not all(lines.is_queue(state, queue) for queue in asked.queues):
+        return refuse(Code.NO_QUEUE)
+    seat.assigned, seat.is_found = dict(asked.queues), False
+    detail = " ".join(f"{queue}:{penalty}" for queue, penalty in sorted(asked.queues.items()))
+    record(state, actor, Oversight.QUEUES, asked.why, seat=seat.id, detail=detail)
+    tell(state, seat.id, Oversight.QUEUES)
+    lines.serve(state, seat)
+    return {}
+
+
 def signed_in(state: State, seat_id: str) -> SeatPlace | Refusal:
     """The seat, when somebody sits there."""
     seat = state.seats.get(seat_id)
@@ -410,6 +428,7 @@ def seat_actions(state: State, seat: SeatPlace, now_state: SeatState) -> tuple[A
     if not seat.agent:
         return ()
     allowed = [Action.SUPERVISE_MESSAGE, Action.SUPERVISE_NOT_READY, Action.SUPERVISE_SIGN_OUT]
+    allowed.append(Action.SUPERVISE_QUEUES)
     if heard_at(state, seat) is not None:
         allowed += _HEARING_ACTIONS
     if now_state is not SeatState.READY:

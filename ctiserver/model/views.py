@@ -89,6 +89,8 @@ def seat_view(state: State, seat: SeatPlace) -> states.Seat:
         next_reason=seat.next_reason if seat.next_mode is not None else "",
         conversation=call.id if call is not None and in_call else "",
         queues=tuple(sorted(seat.queues)) if seat.agent else (),
+        penalties=tuple(seat.queues[queue] for queue in sorted(seat.queues)) if seat.agent else (),
+        is_assigned=bool(seat.assigned),
         actions=(
             *seat_actions(state, seat, now_state, call),
             *((Action.WITHDRAW_REST,) if seat.rest_us else ()),

@@ -233,6 +233,34 @@ async def test_who_gave_up_is_on_the_list_of_missed_calls_and_is_called_back_fro
     await agent.page.click("#tab-units")
 
 
+async def test_a_citizen_is_passed_on_to_a_queue_of_the_directory_and_at_last_left_to_the_rating(
+    agent: Visitor, city: City
+) -> None:
+    await city.behave(SEAT, answer(after_s=0.3))
+    await be_ready(agent)
+    call = await dial(city, "13800005690", 16)
+    await agent.until(STATE, "通话")
+    await agent.page.fill("#find-unit", "12345")
+    await agent.page.click("#units >> text=转队列")
+    await agent.until(STATE, "整理")
+    await be_ready_again(agent)
+    await agent.until("#call-number", "138****5690")
+    await agent.page.click("#do-rate")
+    await agent.until(STATE, "整理")
+    assert not call.ended_at, "the question is being put"
+    await call.hang_up()
+    await agent.page.fill("#find-unit", "")
+    await agent.page.keyboard.press("F3")
+    await agent.page.keyboard.press("1")
+    await agent.until(STATE, "小休")
+
+
+async def be_ready_again(agent: Visitor) -> None:
+    """Out of the wrap-up, into the call that waits."""
+    await agent.page.keyboard.press("F2")
+    await agent.until(STATE, "通话")
+
+
 async def test_a_busy_department_is_said_to_be_busy_and_the_call_goes_on(agent: Visitor, city: City) -> None:
     await city.behave(SEAT, answer(after_s=0.3))
     await city.behave(HOUSING, busy())

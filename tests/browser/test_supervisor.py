@@ -147,6 +147,27 @@ async def test_who_keeps_a_place_is_listed_cancelled_or_called_by_the_next_ready
     await supervisor.page.locator("#callbacks-box").wait_for(state="hidden")
 
 
+async def test_a_seat_is_given_other_queues_by_a_supervisor_and_back_to_its_skills(
+    agent: Visitor, supervisor: Visitor
+) -> None:
+    page, penalty = supervisor.page, "#oversee-serves select[data-queue='12345']"
+    await page.click(TILE)
+    await supervisor.until("#oversee-assigned", "按技能")
+    assert await page.input_value(penalty) == "0"
+    await page.select_option(penalty, "")
+    await page.click("#oversee-queues >> text=调配")
+    await supervisor.until("#toast", "至少选一个排队")
+    await page.select_option(penalty, "3")
+    await page.fill("#oversee-why", "让新人先接")
+    await page.click("#oversee-queues >> text=调配")
+    await agent.until("#toast", "班长已调整您服务的排队")
+    await supervisor.until("#oversee-assigned", "班长调配，至签出")
+    assert await page.input_value(penalty) == "3"
+    await page.click("#oversee-by-skill")
+    await supervisor.until("#oversee-assigned", "按技能")
+    assert await page.input_value(penalty) == "0"
+
+
 @pytest.mark.parametrize("size", [LAPTOP, LARGE], ids=["laptop", "large"])
 async def test_the_panel_fits_beside_57_seats(visit: Visit, size: dict[str, int]) -> None:
     wall = await visit(size)

@@ -1,4 +1,4 @@
-"""A seat passes its citizen on, to another queue or to the rating, on a real Asterisk: by tone and by key."""
+"""Passing on: a citizen to another queue or to the rating, an agent to other queues; on a real Asterisk."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cli.people import give_skills
 from cli.rehearse import departments
 from cli.seed import seed
 from cli.stage import Stage, stage, stage_settings
+from ctiserver.api.pushes import Seen
 from ctiserver.api.states import AttemptState, Phase, SeatState
 from ctiserver.client import Client, Refused
 from hotline.db import migrate
@@ -178,3 +179,58 @@ async def test_an_ivr_that_dies_in_the_question_leaves_thanks_and_the_end(there:
     (row,) = await records(there, citizen.number)
     assert (row.outcome, row.rating) == ("answered", None)
     await everybody_gone(there)
+
+
+async def test_a_rating_given_while_the_cti_server_was_dead_is_read_from_the_switchs_own_account(
+    there: Stage,
+) -> None:
+    async with at_seat(there) as client:
+        citizen, _ = await rated(there, client, 57)
+        cti = there.hotline.children["cti"]
+        cti.kill()
+        await cti.stop()
+        await asyncio.sleep(SETTLE_S)
+        await there.city.press(citizen, "2")
+        await citizen.ended(20)
+        await cti.start()
+        async with overseer(there) as wall:
+            await wall.until(lambda seen: seen.linked and not seen.conversations, 20)
+    (row,) = await records(there, citizen.number)
+    assert (row.outcome, row.rating, row.is_seen) == ("answered", 2, False)
+    await everybody_gone(there)
+
+
+async def test_a_supervisor_moves_an_agent_at_once_and_neither_skills_nor_a_killed_server_undo_it(
+    there: Stage,
+) -> None:
+    seat, agent = SEAT, AGENT
+
+    def serves(seen: Seen, queue: str, is_assigned: bool) -> bool:
+        return seen.linked and (seen.seats[seat].queues, seen.seats[seat].is_assigned) == (
+            (queue,),
+            is_assigned,
+        )
+
+    async with at_seat(there) as one, overseer(there) as wall:
+        await wall.ask("supervise.queues", seat=seat, queues={ENTERPRISE: 0}, why="企业专席忙")
+        await one.until(lambda seen: serves(seen, ENTERPRISE, True))
+        async with at_seat(there, *OTHER) as other:
+            await give_skills(there.settings, agent, {GENERAL: 2})
+            await give_skills(there.settings, OTHER[1], {GENERAL: 0})
+            await other.until(lambda seen: seen.seats[OTHER[0]].queues == (GENERAL,), 20)
+        assert serves(one.seen, ENTERPRISE, True), "the skills have been read anew"
+        cti = there.hotline.children["cti"]
+        cti.kill()
+        await cti.stop()
+        await cti.start()
+        async with overseer(there) as fresh:
+            await fresh.until(lambda seen: serves(seen, ENTERPRISE, True), 20)
+        citizen = await there.city.call("13805380061", dial=ENTERPRISE, n=61)
+        await one.until(lambda seen: seen.seats[seat].state is SeatState.TALKING, 30)
+        assert [call.queue for call in one.seen.conversations.values()] == [ENTERPRISE]
+        await citizen.hang_up()
+    async with at_seat(there) as one:
+        await one.until(lambda seen: serves(seen, GENERAL, False))
+        assert one.seen.seats[seat].penalties == (2,)
+    await give_skills(there.settings, agent, {})
+    await give_skills(there.settings, OTHER[1], {ENTERPRISE: 0})

@@ -43,6 +43,7 @@ from ctiserver.api.commands import (
     SuperviseMessage,
     SuperviseNotReady,
     SupervisePick,
+    SuperviseQueues,
     SuperviseRaise,
     SuperviseReady,
     SuperviseRefuseRest,
@@ -122,8 +123,15 @@ def timeless(snapshot: Snapshot) -> Snapshot:
         )
         for view in sorted(snapshot.conversations, key=lambda view: view.id)
     ]
-    unsaid = {"since_us": 0, "actions": (), "supervise": (), "hand_us": 0, "is_muted": False}
-    unsaid |= {"rest_us": 0, "rest_reason": "", "is_resting": False}
+    unsaid = {
+        "since_us": 0,
+        "actions": (),
+        "supervise": (),
+        "hand_us": 0,
+        "is_muted": False,
+        "is_assigned": False,
+    }
+    unsaid |= {"rest_us": 0, "rest_reason": "", "is_resting": False, "is_assigned": False}
     seats = [
         msgspec.structs.replace(seat, next_state="", next_reason="", **unsaid) for seat in snapshot.seats
     ]
@@ -298,6 +306,10 @@ class FloorMachine(RuleBasedStateMachine):
         skills = {**(self.world.rules.skills or {}), agent: tuple(sorted(served.items()))}
         self.world.change_rules(msgspec.structs.replace(self.world.rules, skills=skills))
 
+    @rule(seat=SEATS, served=SERVED)
+    def a_supervisor_assigns_queues(self, seat: str, served: dict[str, int]) -> None:
+        self.world.oversee(SuperviseQueues(seat=seat, queues=served))
+
     @precondition(lambda self: self.fresh_citizens())
     @rule(data=st.data())
     def citizen_joins_the_queue(self, data: st.DataObject) -> None:
@@ -465,7 +477,7 @@ class FloorMachine(RuleBasedStateMachine):
         for seat in world.seen.seats.values():
             served = {m.queue: m.penalty for m in world.memberships.values() if m.seat == seat.id}
             wanted = dict(skills.get(seat.agent, ((QUEUE, 0),))) if seat.agent else {}
-            assert served == wanted
+            assert served == wanted or seat.is_assigned
             assert seat.queues == tuple(sorted(served))
         for queue in world.seen.queues.values():
             serving = [seat for seat in world.seen.seats.values() if queue.name in seat.queues]

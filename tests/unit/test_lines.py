@@ -15,14 +15,17 @@ from ctiserver.api.commands import (
     Requeue,
     SignIn,
     SignOut,
+    SuperviseQueues,
     Transfer,
 )
-from ctiserver.api.history import CallEnded
-from ctiserver.api.states import Outcome, Phase, SeatState
+from ctiserver.api.history import CallEnded, Supervised
+from ctiserver.api.states import Action, Outcome, Oversight, Phase, SeatState
 from ctiserver.model.effects import AddMember, ChangePenalty, PauseMember, RemoveMember, SendTo
-from ctiserver.model.events import ActionFailed, LinkLost, Member, MemberRemoved, Resynced
+from ctiserver.model.events import ActionFailed, LinkLost, Member, MemberAdded, MemberRemoved, Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
+from ctiserver.model.state import Rules
+from hotline.settings import WORST_PENALTY
 from tests.unit.world import ENTERPRISE, QUEUE, RULES, SKILLED, World
 
 
@@ -235,6 +238,90 @@ def test_a_merged_line_arrives_labelled_and_keeps_its_number() -> None:
         world.ask("8001", "1001", Ready())
     plain = world.call(dnis="12300")
     assert world.seen.conversations[f"n1-{plain}"].label == ""
+
+
+ASSIGNED = SuperviseQueues(seat="8001", queues={ENTERPRISE: 2}, why="企业专席忙")
+
+
+def restart(world: World, rules: Rules) -> None:
+    world.rules, world.floor = rules, Floor(rules, remember(world.history, 0))
+    world.seen.apply(world.floor.snapshot())
+    world.feed(Resynced(world.snapshot()))
+
+
+def test_a_supervisor_moves_an_agent_to_another_queue_and_it_is_kept_who_whom_and_why() -> None:
+    world = both()
+    assert Action.SUPERVISE_QUEUES in world.seen.seats["8001"].supervise
+    assert world.oversee(ASSIGNED) == {}
+    assert served(world, "8001") == {ENTERPRISE: 2}
+    seat = world.seen.seats["8001"]
+    assert (seat.queues, seat.penalties, seat.is_assigned) == ((ENTERPRISE,), (2,), True)
+    assert seat.state is SeatState.READY
+    kept = [event for event in world.history if isinstance(event, Supervised)]
+    assert [(one.person, one.what, one.seat, one.agent, one.detail, one.why) for one in kept] == [
+        ("9001", Oversight.QUEUES, "8001", "1001", f"{ENTERPRISE}:2", "企业专席忙")
+    ]
+    assert [(told.seat, told.code) for told in world.notices] == [("8001", "supervised")]
+
+
+def test_new_skills_do_not_undo_what_a_supervisor_assigned_but_a_sign_out_does() -> None:
+    world = both()
+    world.oversee(ASSIGNED)
+    skills = {"1001": ((QUEUE, 3),), "1002": ((QUEUE, 0),)}
+    world.change_rules(msgspec.structs.replace(SKILLED, skills=skills))
+    assert (served(world, "8001"), served(world, "8002")) == ({ENTERPRISE: 2}, {QUEUE: 0})
+    world.ask("8001", "1001", SignOut())
+    assert not world.seen.seats["8001"].is_assigned
+    world.ask("8001", "1001", SignIn(ready=True))
+    assert served(world, "8001") == {QUEUE: 3}
+
+
+def test_what_was_assigned_is_the_agents_and_not_the_seats() -> None:
+    world = both()
+    world.oversee(ASSIGNED)
+    world.feed(MemberAdded(ENTERPRISE, "8001", "1003", False, "", 0))
+    seat = world.seen.seats["8001"]
+    assert (seat.agent, seat.is_assigned) == ("1003", False)
+
+
+def test_a_supervisor_gives_an_agent_back_to_their_skills() -> None:
+    world = both()
+    world.oversee(ASSIGNED)
+    world.oversee(SuperviseQueues(seat="8001"))
+    assert served(world, "8001") == {QUEUE: 0}
+    assert not world.seen.seats["8001"].is_assigned
+
+
+@pytest.mark.parametrize("are_skills_known", [True, False])
+def test_what_was_assigned_outlives_a_restart_of_ours_even_without_a_database(are_skills_known: bool) -> None:
+    world = both()
+    world.oversee(ASSIGNED)
+    restart(world, SKILLED if are_skills_known else msgspec.structs.replace(SKILLED, skills=None))
+    world.change_rules(SKILLED)
+    assert (served(world, "8001"), served(world, "8002")) == ({ENTERPRISE: 2}, {QUEUE: 1, ENTERPRISE: 0})
+    seats = world.seen.seats
+    assert (seats["8001"].is_assigned, seats["8002"].is_assigned) == (True, False)
+
+
+def test_nobody_but_a_supervisor_assigns_and_only_queues_that_exist_to_seats_at_work() -> None:
+    world = both()
+    for asked, code, role in (
+        (ASSIGNED, Code.NOT_ALLOWED, "agent"),
+        (SuperviseQueues(seat="8001", queues={ENTERPRISE: 0, "12399": 0}), Code.NO_QUEUE, "supervisor"),
+        (SuperviseQueues(seat="8003", queues={ENTERPRISE: 0}), Code.NO_SEAT, "supervisor"),
+    ):
+        answer = world.oversee(asked, role=role)
+        assert isinstance(answer, Refusal)
+        assert answer.code is code
+    assert served(world, "8001") == {QUEUE: 0}
+
+
+@pytest.mark.parametrize("penalty", [-1, WORST_PENALTY + 1, 0.5])
+def test_a_penalty_that_no_queue_knows_is_no_message(penalty: float) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(
+            {"op": "supervise.queues", "seat": "8001", "queues": {QUEUE: penalty}}, SuperviseQueues
+        )
 
 
 def test_a_hotline_with_one_queue_needs_to_know_nothing_of_others() -> None:

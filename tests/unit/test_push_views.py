@@ -35,7 +35,7 @@ from ctiserver.push.views import View, Viewer, visible
 from hotline.identity.roles import Role
 from tests.unit.push_room import call, context, seat
 from tests.unit.test_floor_properties import FloorMachine
-from tests.unit.world import World
+from tests.unit.world import SKILLED, World
 
 VIEWERS = (
     Viewer(Role.AGENT, "8001"),
@@ -82,7 +82,7 @@ class Watched(Seen):
 class ViewMachine(FloorMachine):
     @initialize(ready=st.booleans())
     def start(self, ready: bool) -> None:
-        self.world = World()
+        self.world = World(rules=SKILLED)
         seen = Watched()
         self.world.seen = seen
         seen.apply(self.world.floor.snapshot())

@@ -160,7 +160,6 @@ class World:
 
     def settle(self) -> None:
         self.take(self.floor.settle(self.now()))
-        self.screen.look(self.seen.seats, self.utc_us)
 
     def ask(self, seat: str, agent: str, command: object) -> object:
         actor = Actor(person=agent, name=self.rules.names.get(agent, ""), role="agent", seat=seat)
@@ -197,6 +196,7 @@ class World:
                 case _:
                     self.refs.append(effect)
                     follow += self.do(effect)
+        self.screen.look(self.seen.seats, self.utc_us)
         if follow:
             self.feed(*follow)
 
