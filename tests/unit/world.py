@@ -159,7 +159,7 @@ class World:
         self.settle()
 
     def settle(self) -> None:
-        self.take(self.floor.settle(self.now()))
+        self.take(self.floor.settle(self.now()), is_shown=True)
 
     def ask(self, seat: str, agent: str, command: object) -> object:
         actor = Actor(person=agent, name=self.rules.names.get(agent, ""), role="agent", seat=seat)
@@ -175,7 +175,7 @@ class World:
         self.settle()
         return answer
 
-    def take(self, effects: list[Effect]) -> None:
+    def take(self, effects: list[Effect], *, is_shown: bool = False) -> None:
         follow: list[Event] = []
         for effect in effects:
             match effect:
@@ -196,7 +196,8 @@ class World:
                 case _:
                     self.refs.append(effect)
                     follow += self.do(effect)
-        self.screen.look(self.seen.seats, self.utc_us)
+        if is_shown:
+            self.screen.look(self.seen.seats, self.utc_us)
         if follow:
             self.feed(*follow)
 
