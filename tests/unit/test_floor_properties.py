@@ -568,6 +568,8 @@ class FloorMachine(RuleBasedStateMachine):
             return
         # Whom an agent called, the channels do not tell: there the journal remembers.
         is_dialled = any(view.is_outbound for view in world.seen.conversations.values())
+        if is_dialled and any(place.passed for place in world.floor._state.callbacks.values()):
+            return  # that a seat let a callback ring is forgotten in a restart: it may be rung again at once
         fresh = Floor(world.rules, remember(world.history, SHIFT) if is_dialled else None)
         fresh.step(Resynced(world.snapshot()), world.now())
         fresh.settle(world.now())
