@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
+from cli.database import reading
 from hotline import audit
 from hotline.audit import Entry, Verdict
-from hotline.db.engine import FAILURES, Database, reason
-from hotline.errors import DatabaseUnavailable
 from hotline.local_time import date_time
 from hotline.settings import Settings
 
 
 async def verify(settings: Settings) -> Verdict:
     """Walk the whole chain; DatabaseUnavailable when it cannot be read."""
-    database = await Database.open(settings.database)
-    try:
-        async with database.read() as session:
-            return await audit.verify(session)
-    except FAILURES as error:
-        raise DatabaseUnavailable(f"the audit trail cannot be read: {reason(error)}") from error
-    finally:
-        await database.close()
+    async with reading(settings, "the audit trail cannot be read") as session:
+        return await audit.verify(session)
 
 
 async def last(settings: Settings, count: int) -> list[Entry]:
     """The last `count` entries, oldest first."""
-    database = await Database.open(settings.database)
-    try:
-        async with database.read() as session:
-            return (await audit.newest(session, count))[::-1]
-    except FAILURES as error:
-        raise DatabaseUnavailable(f"the audit trail cannot be read: {reason(error)}") from error
-    finally:
-        await database.close()
+    async with reading(settings, "the audit trail cannot be read") as session:
+        return (await audit.newest(session, count))[::-1]
 
 
 def verdict_lines(verdict: Verdict) -> list[str]:

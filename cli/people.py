@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from asterisk_conf.render import seat_password
+from cli.database import ensure, reading, writing
 from hotline import clock
-from hotline.db import migrate
-from hotline.db.engine import FAILURES, Database, reason
-from hotline.errors import DatabaseUnavailable, HotlineError
+from hotline.errors import HotlineError
 from hotline.identity.people import NewPerson, Person, create_person, list_people
 from hotline.identity.skills import BadSkill, set_skills
 from hotline.secret import load_or_create, write_private
@@ -21,26 +20,16 @@ class NoSuchSeat(HotlineError):
 
 async def add(settings: Settings, new: NewPerson, password: str) -> Person:
     """Let a person in from now on, making the database at need; BadPerson when a value cannot be accepted."""
-    database = await _open(settings)
-    try:
-        async with database.begin() as session:
-            return await create_person(session, new, password, clock.now().utc_us)
-    except FAILURES as error:
-        raise DatabaseUnavailable(f"the person was not written: {reason(error)}") from error
-    finally:
-        await database.close()
+    await ensure(settings)
+    async with writing(settings, "the person was not written") as session:
+        return await create_person(session, new, password, clock.now().utc_us)
 
 
 async def everybody(settings: Settings) -> list[Person]:
     """All people, by number."""
-    database = await _open(settings)
-    try:
-        async with database.read() as session:
-            return await list_people(session)
-    except FAILURES as error:
-        raise DatabaseUnavailable(f"the people cannot be read: {reason(error)}") from error
-    finally:
-        await database.close()
+    await ensure(settings)
+    async with reading(settings, "the people cannot be read") as session:
+        return await list_people(session)
 
 
 async def give_skills(settings: Settings, number: str, penalties: dict[str, int]) -> None:
@@ -49,14 +38,9 @@ async def give_skills(settings: Settings, number: str, penalties: dict[str, int]
     for queue in penalties:
         if queue not in known:
             raise BadSkill(f"there is no queue {queue!r}; the queues are {', '.join(known)}")
-    database = await _open(settings)
-    try:
-        async with database.begin() as session:
-            await set_skills(session, number, penalties)
-    except FAILURES as error:
-        raise DatabaseUnavailable(f"the skills were not written: {reason(error)}") from error
-    finally:
-        await database.close()
+    await ensure(settings)
+    async with writing(settings, "the skills were not written") as session:
+        await set_skills(session, number, penalties)
 
 
 def write_account(settings: Settings, seat: str) -> Path:
@@ -83,8 +67,3 @@ def write_account(settings: Settings, seat: str) -> Path:
     except OSError as error:
         raise HotlineError(f"cannot write {path}: {error.strerror}") from error
     return path
-
-
-async def _open(settings: Settings) -> Database:
-    await migrate.upgrade(settings.database)
-    return await Database.open(settings.database)

@@ -6,10 +6,8 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from hotline.db import migrate
-from hotline.db.engine import FAILURES, Database, reason
+from cli.database import ensure, reading, writing
 from hotline.directory import BadUnit, Unit, UnitKind, all_units, save_units
-from hotline.errors import DatabaseUnavailable
 from hotline.settings import Settings
 
 COLUMNS = ("id", "name", "initials", "kind", "numbers", "office_hours", "office_remark")
@@ -53,28 +51,13 @@ def _unit(path: Path, line: int, row: dict[str | None, str | None]) -> Unit:
 
 async def take_in(settings: Settings, units: tuple[Unit, ...]) -> None:
     """Put the units into the directory, replacing those of the same id; all of them or none."""
-    database = await _open(settings)
-    try:
-        async with database.begin() as session:
-            await save_units(session, units)
-    except FAILURES as error:
-        raise DatabaseUnavailable(f"the directory was not written: {reason(error)}") from error
-    finally:
-        await database.close()
+    await ensure(settings)
+    async with writing(settings, "the directory was not written") as session:
+        await save_units(session, units)
 
 
 async def everything(settings: Settings) -> list[Unit]:
     """The whole directory."""
-    database = await _open(settings)
-    try:
-        async with database.read() as session:
-            return await all_units(session)
-    except FAILURES as error:
-        raise DatabaseUnavailable(f"the directory cannot be read: {reason(error)}") from error
-    finally:
-        await database.close()
-
-
-async def _open(settings: Settings) -> Database:
-    await migrate.upgrade(settings.database)
-    return await Database.open(settings.database)
+    await ensure(settings)
+    async with reading(settings, "the directory cannot be read") as session:
+        return await all_units(session)
