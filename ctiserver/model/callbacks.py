@@ -7,14 +7,16 @@ it (paused in app_queue, which would give it to somebody else), rung first, and 
 
 from __future__ import annotations
 
+import msgspec
+
 from ctiserver.api import states
 from ctiserver.api.commands import Dial
 from ctiserver.api.history import CallbackAsked, CallbackChanged, CallQueued
 from ctiserver.api.pushes import CallbackGone, CallbackPush
 from ctiserver.api.states import Action, AttemptState, CallbackState, Role, SeatState
 from ctiserver.model import lines, outbound, seats
-from ctiserver.model.effects import CallSeat, HangUpChannel, SendTo, StartTimer
-from ctiserver.model.state import Call, KeptPlace, Leg, SeatPlace, State, seat_call_uid
+from ctiserver.model.effects import HangUpChannel, SendTo, StartTimer
+from ctiserver.model.state import Call, KeptPlace, Leg, SeatPlace, State
 from ctiserver.model.targets import may_call
 from hotline.local_time import local
 
@@ -174,8 +176,7 @@ def ring(state: State, place: KeptPlace, seat: SeatPlace) -> None:
     state.record(CallQueued(conversation=call.id, at_us=place.since_us, queue=place.queue))
     place.call = call.id
     note(state, place, CallbackState.CALLING)
-    ref = state.ref(f"dial:{call.uid}")
-    state.do(CallSeat(ref, seat_call_uid(call.uid, 0), seat.id, call.uid, place.number, "room-dial"))
+    outbound.ring_agent(state, call, seat)
 
 
 def note(state: State, place: KeptPlace, how: CallbackState, person: str = "") -> None:
@@ -299,19 +300,8 @@ def called_again(state: State, call: Call) -> int:
 def recall(state: State, remembered: dict[str, KeptPlace]) -> None:
     """What the journal remembers, at a fresh start."""
     for place in remembered.values():
-        state.callbacks[place.id] = KeptPlace(
-            id=place.id,
-            number=place.number,
-            queue=place.queue,
-            since_us=place.since_us,
-            asked_us=place.asked_us,
-            tries=place.tries,
-            not_before_us=place.not_before_us,
-            seat=place.seat,
-            call=place.call,
-            is_answered=place.is_answered,
-        )
-        state.callback_views[place.id] = view(state.callbacks[place.id])
+        state.callbacks[place.id] = msgspec.structs.replace(place, passed={})
+        state.callback_views[place.id] = view(place)
 
 
 def lose(state: State) -> None:

@@ -371,25 +371,18 @@ def look_up(state: State, call: Call) -> None:
 
 def context_of(call: Call) -> CallerContext:
     """What is known about the caller now, with the wait up to date."""
-    if call.context is not None:
-        return msgspec.structs.replace(
-            call.context,
-            queued_us=call.queued_us,
-            label=call.label,
-            waited_before_ms=call.waited_before_ms,
-            is_callback=bool(call.callback),
-            passed_from=call.passed_from,
-            waited_ms=call.wait_ms if call.passed_from else 0,
-        )
-    return CallerContext(
+    known = call.context or CallerContext(
         conversation=call.id,
         number=call.number,
         masked="",
         name=call.name,
         dnis=call.dnis,
-        label=call.label,
         started_us=call.started_us,
+    )
+    return msgspec.structs.replace(
+        known,
         queued_us=call.queued_us,
+        label=call.label,
         waited_before_ms=call.waited_before_ms,
         is_callback=bool(call.callback),
         passed_from=call.passed_from,

@@ -28,8 +28,7 @@ def dial(state: State, seat: SeatPlace, asked: Dial) -> dict[str, str] | Refusal
     if (refusal := quotas.refusal(state, seat.agent, asked.number)) is not None:
         return refusal
     call = begin(state, seat, asked)
-    ref = state.ref(f"dial:{call.uid}")
-    state.do(CallSeat(ref, seat_call_uid(call.uid, 0), seat.id, call.uid, asked.number, "room-dial"))
+    ring_agent(state, call, seat)
     return {"conversation": call.id}
 
 
@@ -62,6 +61,12 @@ def begin(state: State, seat: SeatPlace, asked: Dial, *, is_promised: bool = Fal
     quotas.note(state.dialled, started)
     calls.look_up(state, call)
     return call
+
+
+def ring_agent(state: State, call: Call, seat: SeatPlace) -> None:
+    """The phone of the agent who makes the call rings first."""
+    ref = state.ref(f"dial:{call.uid}")
+    state.do(CallSeat(ref, seat_call_uid(call.uid, 0), seat.id, call.uid, call.number, "room-dial"))
 
 
 def fresh_uid(state: State) -> str:
