@@ -34,6 +34,8 @@ from hotline.db import schema
 from hotline.db.engine import Database, make_engine
 from hotline.db.migrate import upgrade
 
+pytestmark = pytest.mark.slow
+
 NOON = 1_795_492_800_000_000
 """2026-11-24 12:00 in Shanghai, a Tuesday."""
 HOUR = 3_600_000_000

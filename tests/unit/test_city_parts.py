@@ -103,6 +103,7 @@ async def test_moments_become_places_in_the_recording(tmp_path: Path) -> None:
     assert await one.share(1200) == pytest.approx(5 / 12)
 
 
+@pytest.mark.slow
 async def test_sound_that_a_busy_machine_lost_moves_no_moment_of_a_long_call(tmp_path: Path) -> None:
     begin = time.time() - 300
     one = leg(record(tmp_path / "a.wav", (500, 299.5)), begin)

@@ -164,6 +164,7 @@ async def test_after_a_long_break_the_client_sees_the_truth_anew() -> None:
         assert [type(push) for push in got] == [Snapshot]
 
 
+@pytest.mark.slow
 async def test_the_server_restarts_and_all_clients_come_back() -> None:
     async with open_room() as room:
         port = room.server.port

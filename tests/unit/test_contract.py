@@ -27,6 +27,7 @@ def test_the_committed_contract_is_up_to_date() -> None:
     assert contract.main(["--check"]) == 0, "run `python -m ctiserver.contract` and commit the file"
 
 
+@pytest.mark.slow
 def test_a_contract_that_is_out_of_date_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -187,6 +187,7 @@ async def test_a_receiver_that_hangs_delays_no_other_and_no_emergency_of_its_own
     assert len(one.heard) == sender.AT_ONCE + 1, "no more at once than it may have"
 
 
+@pytest.mark.slow
 async def test_a_receiver_that_hangs_is_given_up_waiting_for(
     room: Room, one: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,6 +128,7 @@ async def test_appending_costs_the_event_loop_next_to_nothing(opened: Open) -> N
     assert took / 10_000 < 50e-6
 
 
+@pytest.mark.slow
 async def test_a_locked_file_is_reported_and_nothing_is_lost(opened: Open, tmp_path: Path) -> None:
     await opened.journal.flushed()
     other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
@@ -173,6 +174,7 @@ async def test_a_missing_directory_that_cannot_be_made_is_reported_until_it_can(
     await one.journal.close()
 
 
+@pytest.mark.slow
 async def test_what_did_not_fit_into_memory_is_marked_where_it_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     one = Open(path, capacity=10)
@@ -222,6 +224,7 @@ async def test_an_entry_that_no_file_can_hold_stops_nobody(opened: Open) -> None
     assert len(found) == 3
 
 
+@pytest.mark.slow
 async def test_closing_does_not_wait_for_ever_for_a_disk(opened: Open, tmp_path: Path) -> None:
     await opened.journal.flushed()
     other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)

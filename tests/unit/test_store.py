@@ -429,6 +429,7 @@ async def running(database: Database, tmp_path: Path) -> AsyncIterator[Running]:
     await made.stop()
 
 
+@pytest.mark.slow
 async def test_what_is_kept_appears_in_the_database(running: Running) -> None:
     running.keeper.keep(WHOLE_CALL[:4])
     await running.calls(1)
@@ -479,6 +480,7 @@ async def test_two_projectors_of_one_journal_double_nothing(database: Database, 
     await asyncio.gather(first.journal.close(), second.journal.close())
 
 
+@pytest.mark.slow
 async def test_a_locked_database_delays_and_loses_nothing(running: Running, database: Database) -> None:
     """Another process holds the tables while calls go on."""
     running.keeper.keep([started(1)])
@@ -492,6 +494,7 @@ async def test_a_locked_database_delays_and_loses_nothing(running: Running, data
     assert len(await running.calls(2)) == 2
 
 
+@pytest.mark.slow
 async def test_a_database_without_its_tables_is_waited_for(running: Running, database: Database) -> None:
     await running.calls(0)
     async with database.begin() as session:

@@ -14,6 +14,8 @@ import pytest
 from rehearsal import tones
 from rehearsal.tones import RATE, Recording
 
+pytestmark = pytest.mark.slow
+
 
 def mix(*parts: tuple[float, float], seconds: float = 1.0, noise: float = 0.0) -> Recording:
     """Sum of (hz, amplitude) and of white noise with this standard deviation."""
