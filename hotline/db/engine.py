@@ -159,11 +159,10 @@ def _postgresql(url: URL) -> AsyncEngine:
 
 
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
-    """WAL lets readers and a writer go on together; transactions are begun by us, not by the driver."""
+    """Transactions are begun by us, not by the driver; that the file has a WAL is the upgrade's work."""
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
         "cache_size=-512",  # kB for each connection; the system's own cache is beneath

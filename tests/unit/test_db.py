@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,17 @@ async def test_upgrading_twice_and_at_once_is_harmless(tmp_path: Path) -> None:
     await asyncio.gather(upgrade(url), upgrade(url), upgrade(url))
     await upgrade(url)
     await (await Database.open(url)).close()
+
+
+async def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "hotline.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        upgrading = asyncio.create_task(upgrade(f"sqlite+aiosqlite:///{path}"))
+        await asyncio.wait([upgrading], timeout=0.2)
+        assert not upgrading.done()
+        other.execute("COMMIT")
+        await upgrading
 
 
 async def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
