@@ -14,7 +14,7 @@ LINKED := $(VENV)/.linked-$(shell sha256sum requirements.txt pyproject.toml | sh
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS = tests/unit tests/replay
 # Whole hotlines mostly wait for people who talk, so more of them run at once than there are cores.
-AT_ONCE = -n 3 --dist loadfile
+AT_ONCE = -n 4 --dist loadfile
 
 .PHONY: help setup machine switch demo test lint format unit bench lock clean
 
