@@ -146,6 +146,7 @@ def rules_of(
         skills=skills,
         miss_limit=settings.queue.miss_limit,
         repeat_within_ms=settings.queue.repeat_within_min * 60_000,
+        last_agent_within_ms=settings.queue.last_agent_within_h * 3_600_000,
         trunk_labels={trunk.name: trunk.label for trunk in settings.trunks if trunk.label},
         labels={line.number: line.label for line in settings.lines},
         hours={queue.number: (queue.hours, queue.days) for queue in settings.queues if queue.hours},

@@ -90,6 +90,8 @@ class QueueSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """T of GB/T 33358: answered within T."""
     repeat_within_min: int = 10
     """Who gave up in a queue less than so many minutes ago comes before others; 0: nobody does."""
+    last_agent_within_h: int = 0
+    """Answered less than so many hours ago: to the same agent, if free (上次坐席优先); 0: nobody."""
     miss_limit: int = 2
     """After so many unanswered rings in a row a seat is put not ready (未接); 0: never."""
     max_waiting: int = 0
@@ -335,6 +337,8 @@ def check(settings: Settings) -> None:
         )
     if not 0 <= queue.repeat_within_min <= 1440:
         raise BadSettings("queue: repeat_within_min is 0 to 1440 minutes")
+    if not 0 <= queue.last_agent_within_h <= 8760:
+        raise BadSettings("queue: last_agent_within_h is 0 to 8760 hours")
     if not 0 <= queue.miss_limit <= 100:
         raise BadSettings("queue: miss_limit is 0 to 100 calls")
     for reason in settings.not_ready_reasons:

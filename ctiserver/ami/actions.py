@@ -24,6 +24,7 @@ from ctiserver.model.effects import (
     RemoveMember,
     SendKey,
     SendTo,
+    StopBeforeQueue,
     SwitchEffect,
 )
 
@@ -114,6 +115,13 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
                 ("Channel", _ok(_CHANNEL, channel)),
                 ("Variable", "MUTEAUDIO(in)"),
                 ("Value", "on" if is_muted else "off"),
+            ]
+        case StopBeforeQueue(_, channel):
+            return [
+                ("Action", "Setvar"),
+                ("Channel", _ok(_CHANNEL, channel)),
+                ("Variable", "HOTLINE_LAST_AGENT"),
+                ("Value", "1"),
             ]
         case PauseRecorder(_, channel, is_paused):
             return [

@@ -7,7 +7,7 @@ import re
 from ctiserver.api.history import ThirdPartyCalled, ThirdPartyChanged
 from ctiserver.api.pushes import Alarm
 from ctiserver.api.states import AttemptState
-from ctiserver.model.effects import CallSeat, CallThirdParty, HangUpChannel
+from ctiserver.model.effects import CallSeat, CallThirdParty, HangUpChannel, SendTo
 from ctiserver.model.state import Attempt, Call, Leg, SeatPlace, State, attempt_uid, side_room
 from ctiserver.model.targets import Target
 
@@ -59,6 +59,29 @@ def keep(state: State, call: Call, attempt: Attempt) -> None:
             called_seat=attempt.seat,
         )
     )
+
+
+def bring_seat(state: State, call: Call, seat: SeatPlace, by_agent: str) -> Attempt:
+    """A citizen who talks with nobody goes into a room, and that seat is rung to come there; when it does
+    not, they are cared for as after any attempt that failed: first in line.
+    """
+    attempt = Attempt(
+        n=len(call.attempts) + 1,
+        number=seat.id,
+        label=f"{seat.id} {seat.agent_name}".strip(),
+        is_emergency=False,
+        asked_us=state.now.utc_us,
+        seat=seat.id,
+        room=call.uid,
+        shown=call.number if _SHOWN_NUMBER.fullmatch(call.number) else "",
+        by_agent=by_agent,
+    )
+    keep(state, call, attempt)
+    ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
+    state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
+    ring(state, ref, call, attempt)
+    state.dirty_calls.add(call.uid)
+    return attempt
 
 
 def ring(state: State, ref: str, call: Call, attempt: Attempt) -> None:

@@ -24,6 +24,7 @@ from ctiserver.model import (
     callbacks,
     consult,
     handset,
+    last_agent,
     lines,
     misses,
     outbound,
@@ -176,7 +177,7 @@ def see(state: State, channel: Channel) -> Leg | None:
         if leg is None:
             return None
     if channel.context and channel.context != leg.context:
-        moved(state, leg, channel.context)
+        moved(state, leg, channel.context, channel.exten)
     if channel.is_up and not leg.is_up:
         leg.is_up, leg.is_ringing = True, False
         state.touch(leg)
@@ -192,11 +193,13 @@ def see(state: State, channel: Channel) -> Leg | None:
     return leg
 
 
-def moved(state: State, leg: Leg, context: str) -> None:
+def moved(state: State, leg: Leg, context: str, exten: str) -> None:
     """The channel is in another part of the dialplan; only the parts with music show."""
     before, leg.context = leg.context, context
     if context in callbacks.CONTEXTS:
         callbacks.asked(state, leg)
+    if context == last_agent.CONTEXT:
+        prefer_last_agent(state, leg, exten)
     if before.startswith("held") or context.startswith("held"):
         for other in state.calls[leg.call].legs.values() if leg.call in state.calls else ():
             state.touch(other)
@@ -443,17 +446,8 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
     state.dirty_lines.add(queue)
     is_back = bool(call.answered_us) and call.uid not in line.waiting
     if not call.queued_us or is_back:
-        before_ms = 0 if call.queued_us else waited_before(state, call)
-        call.waited_before_ms = call.waited_before_ms or before_ms
-        lines.note_passed(call, queue)
-        call.queue, call.queued_us, call.queued_mono = queue, state.now.utc_us, state.now.mono_us
-        state.record(
-            CallQueued(conversation=call.id, at_us=call.queued_us, queue=queue, waited_before_ms=before_ms)
-        )
+        begin_wait(state, call, queue)
         returning.come_first(state, call, leg, queue)
-        if call.context is None or not call.context.is_complete:
-            look_up(state, call)
-        call.is_raised = False
     elif call.uid not in line.waiting:
         callbacks.back_in_line(state, call)
         returning.come_first(state, call, leg, queue)
@@ -463,6 +457,33 @@ def join_queue(state: State, channel: Channel, queue: str) -> None:
         if other.watch or outlives_citizen(call, other):  # held for too long: who held them is let go
             state.do(HangUpChannel(state.ref("orphan"), other.channel))
     state.touch(leg)
+
+
+def begin_wait(state: State, call: Call, queue: str) -> None:
+    """From now on the citizen waits to be answered, in the name of that queue."""
+    before_ms = 0 if call.queued_us else waited_before(state, call)
+    call.waited_before_ms = call.waited_before_ms or before_ms
+    lines.note_passed(call, queue)
+    call.queue, call.queued_us, call.queued_mono = queue, state.now.utc_us, state.now.mono_us
+    state.record(
+        CallQueued(conversation=call.id, at_us=call.queued_us, queue=queue, waited_before_ms=before_ms)
+    )
+    if call.context is None or not call.context.is_complete:
+        look_up(state, call)
+    call.is_raised = False
+
+
+def prefer_last_agent(state: State, leg: Leg, queue: str) -> None:
+    """The citizen stops on the way to a queue: to their last agent, if free now, else on to the queue."""
+    call = state.calls.get(leg.call)
+    if call is None or leg.role is not Role.CITIZEN:
+        return
+    seat = None if call.queued_us else last_agent.free_seat(state, call, queue)
+    if seat is None:
+        state.do(SendTo(state.ref("citizen"), leg.channel, "queue", queue))
+        return
+    begin_wait(state, call, queue)
+    attempts.bring_seat(state, call, seat, "")
 
 
 def waited_before(state: State, call: Call) -> int:

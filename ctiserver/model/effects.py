@@ -48,6 +48,13 @@ class RaiseCaller(msgspec.Struct, frozen=True, gc=False):
     priority: int
 
 
+class StopBeforeQueue(msgspec.Struct, frozen=True, gc=False):
+    """Setvar HOTLINE_LAST_AGENT: the dialplan has the citizen stop at `last-agent` on the way to a queue."""
+
+    ref: str
+    channel: str
+
+
 class PauseMember(msgspec.Struct, frozen=True, gc=False):
     """QueuePause in every queue that the seat serves, at once: pause with a reason, or unpause."""
 
@@ -159,6 +166,7 @@ SwitchEffect = (
     | ChangePenalty
     | PauseMember
     | RaiseCaller
+    | StopBeforeQueue
     | MoveToRoom
     | SendTo
     | CallThirdParty

@@ -21,7 +21,18 @@ from ctiserver.api.pushes import (
     Snapshot,
 )
 from ctiserver.api.states import REFUSED_AT_SWITCH_ZH, AttemptState, CallerContext, Role
-from ctiserver.model import attempts, callbacks, calls, commands, lines, resync, seats, spying, views
+from ctiserver.model import (
+    attempts,
+    callbacks,
+    calls,
+    commands,
+    last_agent,
+    lines,
+    resync,
+    seats,
+    spying,
+    views,
+)
 from ctiserver.model.effects import AskResync, Effect
 from ctiserver.model.events import (
     ActionFailed,
@@ -168,6 +179,7 @@ class Floor:
         ):
             return
         call.context = context
+        last_agent.expect(state, call)
         if call.uid in state.call_views:
             state.tell(ContextPush(calls.context_of(call)))
 

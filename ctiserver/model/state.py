@@ -66,6 +66,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """agent's number -> the queues they serve, each with its penalty; None: not known (yet)"""
     repeat_within_ms: int = 0
     """who gave up in a queue less than this ago comes first; 0: nobody does"""
+    last_agent_within_ms: int = 0
+    """who was answered less than this ago goes to the same agent, if free; 0: nobody does"""
     miss_limit: int = 0
     """after so many unanswered rings in a row a seat is put not ready; 0: never"""
     trunk_labels: Mapping[str, str] = {}

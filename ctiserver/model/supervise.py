@@ -4,7 +4,6 @@ refused by name. The rights are checked here, whatever stands before it.
 
 from __future__ import annotations
 
-import re
 from typing import assert_never
 
 from ctiserver.api.commands import (
@@ -39,7 +38,6 @@ from ctiserver.api.states import SUPERVISED_ZH, Action, Oversight, SeatState
 from ctiserver.model import attempts, callbacks, consult, lines, rests, seats, spying
 from ctiserver.model.effects import CallSupervisor, HangUpChannel, RaiseCaller, SendTo
 from ctiserver.model.state import (
-    Attempt,
     Call,
     Leg,
     SeatPlace,
@@ -59,7 +57,6 @@ RAISED = 15
 """QUEUE_PRIO of a raised caller: before those who come back (10), behind emergencies (20)."""
 
 _ROLES = frozenset(("supervisor", "admin"))
-_SHOWN_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 _HEARD: dict[type[Hearing], Oversight] = {
     SuperviseListen: Oversight.LISTEN,
     SuperviseWhisper: Oversight.WHISPER,
@@ -264,22 +261,7 @@ def pick(state: State, actor: Actor, asked: SupervisePick) -> Answer:
     if open_attempt(call) is not None:
         return refuse(Code.THIRD_PARTY_PENDING)
     record(state, actor, Oversight.PICK, asked.why, seat=seat.id, conversation=call.id)
-    attempt = Attempt(
-        n=len(call.attempts) + 1,
-        number=seat.id,
-        label=f"{seat.id} {seat.agent_name}".strip(),
-        is_emergency=False,
-        asked_us=state.now.utc_us,
-        seat=seat.id,
-        room=call.uid,
-        shown=call.number if _SHOWN_NUMBER.fullmatch(call.number) else "",
-        by_agent=actor.person,
-    )
-    attempts.keep(state, call, attempt)
-    ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
-    state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
-    attempts.ring(state, ref, call, attempt)
-    state.dirty_calls.add(call.uid)
+    attempt = attempts.bring_seat(state, call, seat, actor.person)
     return {"conversation": call.id, "n": str(attempt.n)}
 
 

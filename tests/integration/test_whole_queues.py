@@ -22,18 +22,21 @@ from ivr.prompts import length_s
 from rehearsal import city as city_of
 from rehearsal.ports import free_ports
 from tests.integration.queue_tools import CLOSED, ENTERPRISE, GENERAL, MERGED, SMALL, doors
+from tests.integration.test_whole_consult import Span, matrix
 from tests.integration.test_whole_hotline import at_seat, past_the_greeting, quiet, records
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ONE, BOTH = ("8001", "1001"), ("8002", "1002")
-"""Seat and agent: of the general queue alone; of the enterprises', and after others of the general one."""
+ONE, BOTH, IDLE = ("8001", "1001"), ("8002", "1002"), ("8003", "1003")
+"""Seat and agent: of the general queue alone; of the enterprises', and after others of the general one; and
+one more of the general queue, who comes late.
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     site = Settings(
-        queue=QueueSettings(wrapup_s=2, short_abandon_s=1, ring_s=2),
+        queue=QueueSettings(wrapup_s=2, short_abandon_s=1, ring_s=2, last_agent_within_h=1),
         skills=(SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE), *doors()),
         lines=(LineSettings(number=MERGED, queue=ENTERPRISE, label="经12319并入"),),
     )
@@ -96,6 +99,30 @@ async def test_who_gave_up_and_calls_again_is_answered_before_those_who_waited_o
         await again.hang_up()
         await client.until(lambda seen: Action.SIGN_OUT in seen.seats[seat].actions, 15)
         await client.ask("seat.sign_out")
+
+
+async def test_who_calls_again_goes_to_the_agent_they_spoke_with_last(there: Stage) -> None:
+    """The other seat has been idle for longer, so the queue would have rung it."""
+    number = "13805380031"
+    async with at_seat(there, *ONE) as one:
+        first = await there.city.call(number, n=31)
+        await past_the_greeting(first)
+        await one.until(lambda seen: seen.seats[ONE[0]].state is SeatState.TALKING, 30)
+        await first.hang_up()
+        await first.ended()
+        async with at_seat(there, *IDLE):
+            await one.until(lambda seen: seen.seats[ONE[0]].state is SeatState.READY, 15)
+            citizen = await there.city.call(number, n=32)
+            await past_the_greeting(citizen)
+            await one.until(lambda seen: seen.seats[ONE[0]].state is SeatState.TALKING, 15)
+            seat = await there.city.leg(ONE[0])
+            talk = await Span().passes()
+            await one.ask("call.hang_up")
+            await citizen.ended()
+            assert await matrix(talk, {"citizen": citizen, "seat": seat}) == {"citizen<seat", "seat<citizen"}
+    before, again = sorted(await records(there, number), key=lambda row: row.started_us)
+    assert (before.agent, again.agent, again.outcome, again.queue) == (ONE[1], ONE[1], "answered", GENERAL)
+    assert again.queued_us > again.started_us
 
 
 async def test_a_seat_that_misses_two_calls_in_a_row_is_put_not_ready_and_told(there: Stage) -> None:

@@ -143,7 +143,13 @@ class FloorMachine(RuleBasedStateMachine):
 
     @initialize(ready=st.booleans())
     def start(self, ready: bool) -> None:
-        ruled = {"repeat_within_ms": 60_000, "miss_limit": 2, "rest_reasons": ("小休",), "rest_most": 1}
+        ruled = {
+            "repeat_within_ms": 60_000,
+            "last_agent_within_ms": 86_400_000,
+            "miss_limit": 2,
+            "rest_reasons": ("小休",),
+            "rest_most": 1,
+        }
         self.world = World(rules=msgspec.structs.replace(SKILLED, **ruled))
         self.world.ask("8001", "1001", SignIn(ready=True))
         self.world.ask("8002", "1002", SignIn(ready=ready))
@@ -309,6 +315,19 @@ class FloorMachine(RuleBasedStateMachine):
     @rule(seat=SEATS, served=SERVED)
     def a_supervisor_assigns_queues(self, seat: str, served: dict[str, int]) -> None:
         self.world.oversee(SuperviseQueues(seat=seat, queues=served))
+
+    def greeted(self) -> list[str]:
+        here = self.world.legs
+        return [uid for uid in self.fresh_citizens() if here[uid].channel.context == "from-pstn"]
+
+    @precondition(lambda self: self.greeted())
+    @rule(data=st.data(), agent=AGENTS, queue=st.sampled_from([QUEUE, ENTERPRISE]))
+    def citizen_stops_on_the_way_to_their_last_agent(
+        self, data: st.DataObject, agent: str, queue: str
+    ) -> None:
+        uid = self.pick(self.greeted(), data)
+        self.world.spoke_with(uid, agent)
+        self.world.stop_before_queue(uid, queue)
 
     @precondition(lambda self: self.fresh_citizens())
     @rule(data=st.data())

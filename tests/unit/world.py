@@ -15,6 +15,7 @@ import msgspec
 from ctiserver.api.commands import Actor
 from ctiserver.api.history import History
 from ctiserver.api.pushes import Alarm, Notice, Pop, Seen
+from ctiserver.api.states import CallerContext, Contact
 from ctiserver.model.callbacks import AGREED
 from ctiserver.model.effects import (
     AddMember,
@@ -43,6 +44,7 @@ from ctiserver.model.events import (
     ChannelChanged,
     ChannelCreated,
     ChannelHungUp,
+    ContextFound,
     Event,
     Member,
     MemberAdded,
@@ -361,6 +363,27 @@ class World:
         left = self.leave_line(leg.channel)
         leg.channel = msgspec.structs.replace(leg.channel, context="callback")
         self.feed(*left, ChannelChanged(leg.channel))
+
+    def spoke_with(self, uid: str, agent: str, hours: float = 1, how: str = "answered") -> None:
+        """The database tells of one earlier call of the citizen's, so many hours ago."""
+        earlier = Contact(
+            conversation="n1-1",
+            at_us=self.utc_us - int(hours * 3_600_000_000),
+            outcome=how,
+            agent=agent,
+            talk_ms=60_000,
+        )
+        number = self.legs[uid].channel.number
+        known = CallerContext(
+            conversation=f"n1-{uid}", number=number, masked="", contacts=(earlier,), is_complete=True
+        )
+        self.feed(ContextFound(known))
+
+    def stop_before_queue(self, uid: str, queue: str = QUEUE) -> None:
+        """On the way to a queue: the place where who spoke with an agent lately stops."""
+        leg = self.legs[uid]
+        leg.channel = msgspec.structs.replace(leg.channel, context="last-agent", exten=queue)
+        self.feed(ChannelChanged(leg.channel))
 
     def leave_line(self, channel: Channel) -> list[Event]:
         if channel.uid not in self.waits_in:

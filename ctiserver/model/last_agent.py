@@ -1,0 +1,49 @@
+"""Owns the preference for the agent whom a caller spoke with last (上次坐席优先): who that is, and
+whether they can be rung now.
+"""
+
+from __future__ import annotations
+
+from ctiserver.api.states import Outcome
+from ctiserver.model import callbacks
+from ctiserver.model.effects import StopBeforeQueue
+from ctiserver.model.state import Call, SeatPlace, State
+
+CONTEXT = "last-agent"
+"""Where in the dialplan a caller stops, for a second at most, whose last agent is here."""
+
+
+def expect(state: State, call: Call) -> None:
+    """The caller's past is known: when their last agent is here, have them stop before they join a queue."""
+    citizen = state.citizen_of(call)
+    if citizen is None or call.is_outbound or call.queued_us or _seat(state, call) is None:
+        return
+    state.do(StopBeforeQueue(state.ref("expect"), citizen.channel))
+
+
+def free_seat(state: State, call: Call, queue: str) -> SeatPlace | None:
+    """The last agent's seat, if it serves that queue, is free, and nobody waits whose turn it is."""
+    seat = _seat(state, call)
+    if seat is None or queue not in seat.queues or not callbacks.is_free(state, seat):
+        return None
+    is_owed = any(_waits_unrung(state, other) for other in seat.queues)
+    return None if is_owed else seat
+
+
+def _seat(state: State, call: Call) -> SeatPlace | None:
+    """Where the agent sits who answered the caller's newest answered call, if that is not too long ago."""
+    within_us = state.rules.last_agent_within_ms * 1000
+    if not within_us or call.context is None:
+        return None
+    answered = (contact for contact in call.context.contacts if contact.outcome == Outcome.ANSWERED.value)
+    last = next(answered, None)
+    if last is None or not last.agent or last.at_us < state.now.utc_us - within_us:
+        return None
+    return next((seat for seat in state.seats.values() if seat.agent == last.agent), None)
+
+
+def _waits_unrung(state: State, queue: str) -> bool:
+    """Somebody waits in that queue for whom no seat rings."""
+    line = state.lines.get(queue)
+    waiting = (state.calls.get(uid) for uid in line.waiting) if line is not None else ()
+    return any(call is not None and not any(leg.has_rung for leg in call.legs.values()) for call in waiting)
