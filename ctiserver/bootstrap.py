@@ -16,7 +16,7 @@ from asterisk_conf.ports import ami_host
 from ctiserver.ami.connection import Link
 from ctiserver.ami.errors import ActionError, OutcomeUnknown, Refused
 from ctiserver.api.commands import Actor, Command, Refusal
-from ctiserver.api.history import CallStarted, History
+from ctiserver.api.history import History
 from ctiserver.api.pushes import Push, Snapshot
 from ctiserver.api.states import CaseBrief, Contact
 from ctiserver.hooks.service import Webhooks
@@ -67,11 +67,12 @@ async def read_history(journal: Journal, after: int) -> list[History]:
     return history
 
 
-async def read_dialled(journal: Journal, node: str, now_us: int) -> list[CallStarted]:
-    """The outbound calls that the journal has of the day (Shanghai's) so far."""
+async def read_day(journal: Journal, node: str, now_us: int) -> list[History]:
+    """What the journal has of the day (Shanghai's) so far that figures and quotas are made of."""
     midnight = ids.make(node, day_start_us(local_day(now_us)), bytes(ids.RANDOM_BYTES))
-    events = [decode(entry).event for entry in await journal.since(midnight, "call_started")]
-    return [event for event in events if isinstance(event, CallStarted) and event.is_outbound]
+    kinds = ("call_started", "call_queued", "call_answered", "call_ended")
+    entries = [entry for kind in kinds for entry in await journal.since(midnight, kind)]
+    return [event for entry in entries if (event := decode(entry).event) is not None]
 
 
 class LinkedSwitch:
@@ -215,7 +216,7 @@ class CtiServer:
             keeper=JournalKeeper(self._journal, self._settings.node),
             memory=Callers(self._settings.area_code, self._settings.city, self._past),
             account=self._account,
-            dialled=await read_dialled(self._journal, self._settings.node, clock.now().utc_us),
+            day=await read_day(self._journal, self._settings.node, clock.now().utc_us),
         )
         self.push = PushServer(self._settings, self._push_key, self, lambda p: self._names.get(p, ""))
         await self.push.start()

@@ -97,13 +97,13 @@ def _queues(figures: Figures) -> Iterator[Metric]:
     )
     level = GaugeMetricFamily(
         "hotline_service_level_calls",
-        "Components of the service level, since local midnight or the CTI server's start: in_time / "
+        "Components of the service level, since midnight in Shanghai: in_time / "
         "(answered + abandoned), short abandons left out",
         labels=["queue", "part"],
     )
     away = GaugeMetricFamily(
         "hotline_turned_away_calls",
-        "Callers whom a queue did not let in, since local midnight or the CTI server's start",
+        "Callers whom a queue did not let in, since midnight in Shanghai",
         labels=["queue", "why"],
     )
     kept = GaugeMetricFamily(

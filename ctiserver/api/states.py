@@ -429,7 +429,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One queue's figures. Counters run since the CTI server's day began (local midnight) or its start.
+    """One queue's figures. Counters are the day's, from midnight in Shanghai.
 
     `name` is the queue's number, `title` what people call it. A seat that serves several counts in each.
     """

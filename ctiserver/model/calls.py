@@ -569,11 +569,6 @@ def join(state: State, call: Call, leg: Leg) -> None:
         is_awaited = not call.is_outbound or bool(call.callback)
         call.wait_ms = max(0, state.now.mono_us - since) // 1000 if is_awaited else 0
         call.answered_us, call.answered_mono = state.now.utc_us, state.now.mono_us
-        line = state.lines.get(call.queue)
-        if line is not None:
-            line.answered += 1
-            line.in_time += call.wait_ms <= state.rules.service_level_ms
-            state.dirty_lines.add(line.name)
     state.record(
         CallAnswered(
             conversation=call.id,
@@ -788,8 +783,6 @@ def end(
     )
     callbacks.came_to_nothing(state, call, AttemptState.WITHDRAWN)
     returning.note(state.gave_up, call, how, now.mono_us, waited)
-    if not call.answered_us:
-        lines.count_unanswered(state, call.queue, how)
     for leg in call.legs.values():
         state.touch(leg)
         if is_seen and outlives_citizen(call, leg):

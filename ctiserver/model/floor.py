@@ -45,6 +45,7 @@ from ctiserver.model.events import (
     SwitchStopped,
     TimerFired,
 )
+from ctiserver.model.figures import Day
 from ctiserver.model.memory import Memory
 from ctiserver.model.state import Call, Rules, State
 from hotline.moment import Moment
@@ -61,6 +62,7 @@ class Floor:
             self._state.calls[call.uid] = deepcopy(call)
         self._state.gave_up = dict(memory.gave_up) if memory is not None else {}
         callbacks.recall(self._state, memory.callbacks if memory is not None else {})
+        self._state.day = deepcopy(memory.day) if memory is not None else Day()
         self._state.dialled = dict(memory.dialled) if memory is not None else {}
         for seat in self._state.seats.values():
             self._state.seat_views[seat.id] = views.seat_view(self._state, seat)
@@ -108,6 +110,8 @@ class Floor:
         state.now = now
         if state.effects:
             state.effects = []
+        if now.utc_us >= state.day.ends_us:
+            lines.turn_day(state)
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(state, event)
@@ -157,6 +161,8 @@ class Floor:
                 self._link(True)
             case LinkLost() | SwitchStopped():
                 self._link(False)
+            case TimerFired(lines.MIDNIGHT):
+                lines.turn_day(state)
             case TimerFired(key):
                 seats.on_timer(state, key)
             case OriginateFailed(uid, reason):

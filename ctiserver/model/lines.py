@@ -5,8 +5,11 @@ what was dialled.
 from __future__ import annotations
 
 from ctiserver.api.states import Outcome, Seat, SeatState
-from ctiserver.model.effects import AddMember, ChangePenalty, RemoveMember
+from ctiserver.model.effects import AddMember, ChangePenalty, RemoveMember, StartTimer
 from ctiserver.model.state import RESERVED_REASON, WRAP_UP_REASON, Call, Line, SeatPlace, State
+
+MIDNIGHT = "midnight"
+"""The timer at which the day ends."""
 
 
 def line_of(state: State, queue: str) -> Line:
@@ -111,23 +114,11 @@ def rating(context: str, exten: str) -> int | None:
     return int(exten) if context == "rated" and exten in ("0", "1", "2", "3", "4", "5") else None
 
 
-def count_unanswered(state: State, queue: str, how: Outcome) -> None:
-    """A call ended unanswered that had been led to that queue."""
-    line = state.lines.get(queue)
-    if line is None:
-        return
-    match how:
-        case Outcome.SHORT_ABANDON:
-            line.short_abandoned += 1
-        case Outcome.OVERFLOW:
-            line.overflow += 1
-        case Outcome.CLOSED:
-            line.closed += 1
-        case Outcome.CALLBACK | Outcome.NOT_REACHED:
-            pass  # their place in line is kept; whoever the hotline calls has abandoned nothing
-        case _:
-            line.abandoned += 1
-    state.dirty_lines.add(queue)
+def turn_day(state: State) -> None:
+    """At midnight the day's figures begin anew."""
+    if state.now.utc_us >= state.day.ends_us and state.day.turn(state.now.utc_us):
+        state.dirty_lines.update(state.lines)
+    state.do(StartTimer(MIDNIGHT, max(1, (state.day.ends_us - state.now.utc_us) // 1000 + 1)))
 
 
 def home(state: State, call: Call) -> str:

@@ -27,6 +27,7 @@ from ctiserver.api.history import (
 )
 from ctiserver.api.states import CallbackState
 from ctiserver.model import lines, quotas, returning
+from ctiserver.model.figures import Day
 from ctiserver.model.state import LEFT, Attempt, Call, Dialled, GaveUp, KeptPlace, Watch, supervision_of
 
 MOST_ENDED = 5_000
@@ -45,6 +46,7 @@ class Memory(msgspec.Struct):
     """Who keeps a place in line, by the conversation in which they asked."""
     dialled: dict[str, Dialled] = msgspec.field(default_factory=dict)
     """Agents' own calls of the day, by conversation."""
+    day: Day = msgspec.field(default_factory=Day)
 
 
 KeptOfCall = (
@@ -62,17 +64,26 @@ KeptOfCall = (
 
 
 def remember(
-    events: Iterable[History], mono_minus_utc_us: int, dialled: Iterable[CallStarted] = ()
+    events: Iterable[History],
+    mono_minus_utc_us: int,
+    day: Iterable[History] = (),
+    service_level_ms: int = 0,
 ) -> Memory:
     """Fold journal events. `mono_minus_utc_us` turns their UTC times into this process's monotonic ones.
 
-    `dialled`: the day's outbound calls, which reach further back than the events need to.
+    `day`: the events of the day so far that its figures and quotas are made of; they reach further back than
+    `events` need to.
     """
     memory = Memory()
-    for call in dialled:
-        quotas.note(memory.dialled, call)
+    for event in day:
+        if isinstance(event, CallStarted):
+            quotas.note(memory.dialled, event)
+        memory.day.note(event, service_level_ms)
     for event in events:
         fold(memory, event, mono_minus_utc_us)
+    for call in memory.open.values():
+        if call.queued_us:
+            memory.day.waits_in.setdefault(call.id, "" if call.answered_us else call.queue)
     return memory
 
 

@@ -23,6 +23,7 @@ from ctiserver.api.states import (
     SeatState,
 )
 from ctiserver.model.effects import Effect, Record, Tell
+from ctiserver.model.figures import COUNTED, Day
 from hotline.moment import Moment
 
 WRAP_UP_REASON = "整理"
@@ -298,19 +299,11 @@ class SeatPlace(msgspec.Struct, kw_only=True):
 
 
 class Line(msgspec.Struct, kw_only=True):
-    """One queue: who waits (uid -> since), how many of its seats are shown in each state, and the day's
-    counters.
-    """
+    """One queue: who waits (uid -> since), and how many of its seats are shown in each state."""
 
     name: str
     waiting: dict[str, int] = msgspec.field(default_factory=dict)
     seats_in: dict[SeatState, int] = msgspec.field(default_factory=lambda: dict.fromkeys(SeatState, 0))
-    answered: int = 0
-    in_time: int = 0
-    abandoned: int = 0
-    short_abandoned: int = 0
-    overflow: int = 0
-    closed: int = 0
 
 
 class State:
@@ -324,6 +317,7 @@ class State:
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}
         self.lines = {queue: Line(name=queue) for queue in rules.queues or (rules.queue,)}
+        self.day = Day()
         self.gave_up: dict[str, GaveUp] = {}
         """by number, in the order in which they gave up"""
         self.callbacks: dict[str, KeptPlace] = {}
@@ -351,8 +345,12 @@ class State:
         self.effects.append(Tell(push))
 
     def record(self, event: History) -> None:
-        """Keep for ever."""
+        """Keep for ever, and count."""
         self.effects.append(Record(event))
+        if isinstance(event, COUNTED):
+            changed = self.day.note(event, self.rules.service_level_ms)
+            if changed in self.lines:
+                self.dirty_lines.add(changed)
 
     def ref(self, what: str) -> str:
         """A fresh reference for an action: `what` names whom to tell if it fails ("seat:8001",

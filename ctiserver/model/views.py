@@ -292,7 +292,7 @@ def attempt_view(attempt: Attempt) -> states.Attempt:
 
 def queue_view(state: State, line: Line) -> states.Queue:
     """One queue's figures. Its seats are those that serve it, whichever others they serve."""
-    shown = line.seats_in
+    shown, figures = line.seats_in, state.day.of(line.name)
     return states.Queue(
         name=line.name,
         title=state.rules.queues.get(line.name, ""),
@@ -301,11 +301,11 @@ def queue_view(state: State, line: Line) -> states.Queue:
         signed_in=sum(shown.values()),
         ready=shown[SeatState.READY],
         talking=sum(shown[now] for now in IN_CALL) - shown[SeatState.RINGING],
-        answered=line.answered,
-        in_time=line.in_time,
-        abandoned=line.abandoned,
-        short_abandoned=line.short_abandoned,
-        overflow=line.overflow,
-        closed=line.closed,
+        answered=figures.answered,
+        in_time=figures.in_time,
+        abandoned=figures.abandoned,
+        short_abandoned=figures.short_abandoned,
+        overflow=figures.overflow,
+        closed=figures.closed,
         callbacks=sum(place.queue == line.name for place in state.callbacks.values()),
     )

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from ctiserver.api.commands import Actor, Command, Refusal
-from ctiserver.api.history import CallStarted, History
+from ctiserver.api.history import History
 from ctiserver.api.pushes import Push, QueuePush, Snapshot
 from ctiserver.model.effects import (
     AskResync,
@@ -63,12 +63,12 @@ class Service:
         keeper: Keeper,
         memory: Memory,
         account: Account,
-        dialled: Sequence[CallStarted] = (),
+        day: Sequence[History] = (),
     ) -> None:
-        """`dialled`: the day's outbound calls, however far `history` reaches back."""
+        """`day`: what figures and quotas of the day are made of, however far `history` reaches back."""
         now = clock()
         self._rules = rules
-        self._memory_of_calls = remember(history, now.mono_us - now.utc_us, dialled)
+        self._memory_of_calls = remember(history, now.mono_us - now.utc_us, day, rules.service_level_ms)
         self.floor = Floor(rules, self._memory_of_calls)
         self._clock = clock
         self._switch = switch

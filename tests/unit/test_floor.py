@@ -21,6 +21,7 @@ from ctiserver.api.states import Action, AttemptState, Outcome, Phase, SeatState
 from ctiserver.model.effects import CallThirdParty, HangUpChannel, MoveToRoom, SendTo
 from ctiserver.model.events import ActionFailed, LinkLost, OriginateFailed, Resynced
 from ctiserver.model.floor import Floor
+from ctiserver.model.lines import MIDNIGHT
 from ctiserver.model.memory import remember
 from tests.unit.world import RULES, World
 
@@ -66,7 +67,7 @@ def test_wrap_up_ends_by_its_timer_and_the_queue_is_told_each_time():
     world, citizen, _ = talking()
     world.feed(*world.hang_up(citizen))
     assert world.members["8001"].is_paused
-    assert world.timers == {"wrap_up:8001"}
+    assert world.timers == {"wrap_up:8001", MIDNIGHT}
     world.fire("wrap_up:8001")
     assert state_of(world) is SeatState.READY
     assert not world.members["8001"].is_paused
@@ -79,7 +80,7 @@ def test_not_ready_asked_for_in_a_call_begins_after_it():
     world.feed(*world.hang_up(citizen))
     assert state_of(world) is SeatState.NOT_READY
     assert world.members["8001"].reason == "用餐"
-    assert not world.timers
+    assert world.timers == {MIDNIGHT}
 
 
 def test_ready_asked_for_in_a_call_skips_wrap_up():

@@ -9,7 +9,7 @@ import pytest
 
 from ctiserver.api.commands import Code, Dial, Ready, Refusal, SignIn
 from ctiserver.api.history import CallStarted, History
-from ctiserver.bootstrap import read_dialled
+from ctiserver.bootstrap import read_day
 from ctiserver.model.events import Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
@@ -150,7 +150,8 @@ async def test_the_days_outbound_calls_are_read_from_the_journal(tmp_path: Path)
     try:
         JournalKeeper(journal, "n1").keep(world.history)
         await journal.flushed()
-        assert [event.number for event in await read_dialled(journal, "n1", now_us)] == [ANOTHER]
+        dialled = remember([], 0, await read_day(journal, "n1", now_us)).dialled
+        assert [call.number for call in dialled.values()] == [ANOTHER]
     finally:
         await journal.close()
 

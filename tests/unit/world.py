@@ -382,8 +382,8 @@ class World:
     def stop_before_queue(self, uid: str, queue: str = QUEUE) -> None:
         """On the way to a queue: the place where who spoke with an agent lately stops."""
         leg = self.legs[uid]
-        leg.channel = msgspec.structs.replace(leg.channel, context="last-agent", exten=queue)
-        self.feed(ChannelChanged(leg.channel))
+        leg.channel = msgspec.structs.replace(leg.channel, context="last-agent")
+        self.feed(ChannelChanged(msgspec.structs.replace(leg.channel, exten=queue)))
 
     def leave_line(self, channel: Channel) -> list[Event]:
         if channel.uid not in self.waits_in:
