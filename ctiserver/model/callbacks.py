@@ -212,6 +212,8 @@ def is_wanted(state: State, call: Call) -> bool:
 
 def answered(state: State, call: Call) -> None:
     """Seat and citizen talk: the callback is done, and the seat an ordinary one in a call."""
+    if not call.callback:
+        return
     place = state.callbacks.get(call.callback)
     if place is not None:
         close(state, place, CallbackState.DONE)
@@ -246,8 +248,10 @@ def came_to_nothing(state: State, call: Call, why: AttemptState) -> None:
 
 def let_go(state: State, seat: SeatPlace) -> None:
     """The seat's phone is free again: what it was kept for is over, and perhaps the next one's turn."""
+    if not seat.reserved:
+        return
     place = state.callbacks.get(seat.reserved)
-    if not seat.reserved or (place is not None and place.seat == seat.id):
+    if place is not None and place.seat == seat.id:
         return
     seat.reserved = ""
     if seat.agent and not seat.is_leaving:
@@ -289,7 +293,7 @@ def called_again(state: State, call: Call) -> int:
     """Somebody calls who has asked for a callback: they are in line again, and how long (ms) they have waited
     for it counts.
     """
-    if call.is_outbound or not call.number:
+    if not state.callbacks or call.is_outbound or not call.number:
         return 0
     mine = [place for place in state.callbacks.values() if place.number == call.number]
     for place in mine:
@@ -327,6 +331,8 @@ def look_again(state: State) -> None:
 
 def show(state: State) -> None:
     """Tell of the callbacks that changed."""
+    if not state.dirty_callbacks:
+        return
     for callback in sorted(state.dirty_callbacks):
         place, before = state.callbacks.get(callback), state.callback_views.get(callback)
         if place is None and state.callback_views.pop(callback, None) is not None:

@@ -65,6 +65,8 @@ from ctiserver.model.state import (
 _KEYED = re.compile(r"Local/([0-9]+)@sos-route-")
 """How the dialplan calls an emergency service for a seat's keypad."""
 
+_WITH_MUSIC = frozenset(("held", "held-third"))
+
 _CAUSES = {
     17: AttemptState.BUSY,
     19: AttemptState.NO_ANSWER,
@@ -198,9 +200,9 @@ def moved(state: State, leg: Leg, context: str, exten: str) -> None:
     before, leg.context = leg.context, context
     if context in callbacks.CONTEXTS:
         callbacks.asked(state, leg)
-    if context == last_agent.CONTEXT:
+    elif context == last_agent.CONTEXT:
         prefer_last_agent(state, leg, exten)
-    if before.startswith("held") or context.startswith("held"):
+    if before in _WITH_MUSIC or context in _WITH_MUSIC:
         for other in state.calls[leg.call].legs.values() if leg.call in state.calls else ():
             state.touch(other)
 
@@ -705,10 +707,10 @@ def care_for_citizen(state: State, call: Call, *, is_promised: bool = False) -> 
     one who held them has gone.
     """
     citizen = state.citizen_of(call)
-    if citizen is None or open_attempt(call) is not None or has_keeper(call) or spying.is_coming(call):
+    was_held = citizen is not None and citizen.context == "held"
+    if citizen is None or not (citizen.room or was_held):
         return
-    was_held = citizen.context == "held"
-    if not (citizen.room or was_held):
+    if open_attempt(call) is not None or has_keeper(call) or spying.is_coming(call):
         return
     others = [leg for leg in call.legs.values() if leg is not citizen]
     if not was_held and any(are_together(leg, citizen) for leg in others):
@@ -806,7 +808,8 @@ def outlives_citizen(call: Call, leg: Leg) -> bool:
 def drop(state: State, call: Call) -> None:
     """Take a call off the floor. Legs still there are forgotten by their own hang-ups."""
     for line in state.lines.values():
-        leave_queue(state, call.uid, line.name)
+        if call.uid in line.waiting:
+            leave_queue(state, call.uid, line.name)
     spying.close_all(state, call)
     state.calls.pop(call.uid, None)
     state.dirty_calls.discard(call.uid)

@@ -13,7 +13,7 @@ from hotline.local_time import day_start_us, local_day
 _DAY_US = 86_400_000_000
 _ANSWERED = ""
 
-COUNTED = (CallQueued, CallAnswered, CallEnded)
+COUNTED = frozenset((CallQueued, CallAnswered, CallEnded))
 """What the figures are made of."""
 
 
@@ -48,20 +48,19 @@ class Day(msgspec.Struct):
 
     def note(self, event: History, service_level_ms: int) -> str:
         """Count; returns the queue whose figures have changed, "" for none."""
-        match event:
-            case CallQueued():
-                self.waits_in.setdefault(event.conversation, event.queue)
-            case CallAnswered():
-                queue = self.waits_in.get(event.conversation, _ANSWERED)
-                if queue != _ANSWERED:
-                    self.waits_in[event.conversation] = _ANSWERED
-                    figures = self.of(queue)
-                    figures.answered += 1
-                    figures.in_time += event.wait_ms <= service_level_ms
-                    return queue
-            case CallEnded():
-                queue = self.waits_in.pop(event.conversation, event.queue)
-                return queue if queue and _count_unanswered(self.of(queue), event.outcome) else ""
+        if isinstance(event, CallQueued):
+            self.waits_in.setdefault(event.conversation, event.queue)
+        elif isinstance(event, CallAnswered):
+            queue = self.waits_in.get(event.conversation, _ANSWERED)
+            if queue != _ANSWERED:
+                self.waits_in[event.conversation] = _ANSWERED
+                figures = self.of(queue)
+                figures.answered += 1
+                figures.in_time += event.wait_ms <= service_level_ms
+                return queue
+        elif isinstance(event, CallEnded):
+            queue = self.waits_in.pop(event.conversation, event.queue)
+            return queue if queue and _count_unanswered(self.of(queue), event.outcome) else ""
         return ""
 
     def turn(self, now_us: int) -> bool:

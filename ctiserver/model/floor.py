@@ -110,8 +110,6 @@ class Floor:
         state.now = now
         if state.effects:
             state.effects = []
-        if now.utc_us >= state.day.ends_us:
-            lines.turn_day(state)
         handler = _HANDLERS.get(type(event))
         if handler is not None:
             handler(state, event)
@@ -158,6 +156,7 @@ class Floor:
             case Resynced(snapshot, unseen):
                 resync.recall(state, unseen)
                 resync.resync(state, snapshot)
+                lines.turn_day(state)
                 self._link(True)
             case LinkLost() | SwitchStopped():
                 self._link(False)

@@ -116,8 +116,7 @@ def rating(context: str, exten: str) -> int | None:
 
 def turn_day(state: State) -> None:
     """At midnight the day's figures begin anew."""
-    if state.now.utc_us >= state.day.ends_us and state.day.turn(state.now.utc_us):
-        state.dirty_lines.update(state.lines)
+    state.turn_day()
     state.do(StartTimer(MIDNIGHT, max(1, (state.day.ends_us - state.now.utc_us) // 1000 + 1)))
 
 

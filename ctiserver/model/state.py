@@ -347,10 +347,17 @@ class State:
     def record(self, event: History) -> None:
         """Keep for ever, and count."""
         self.effects.append(Record(event))
-        if isinstance(event, COUNTED):
+        if event.__class__ in COUNTED:
+            if self.now.utc_us >= self.day.ends_us:
+                self.turn_day()
             changed = self.day.note(event, self.rules.service_level_ms)
             if changed in self.lines:
                 self.dirty_lines.add(changed)
+
+    def turn_day(self) -> None:
+        """When a new day has begun, so have the figures."""
+        if self.now.utc_us >= self.day.ends_us and self.day.turn(self.now.utc_us):
+            self.dirty_lines.update(self.lines)
 
     def ref(self, what: str) -> str:
         """A fresh reference for an action: `what` names whom to tell if it fails ("seat:8001",
@@ -457,4 +464,7 @@ def is_accompanied(call: Call, me: Leg) -> bool:
 
 def open_attempt(call: Call) -> Attempt | None:
     """The attempt still being called, if any."""
-    return next((attempt for attempt in call.attempts if attempt.state.is_open), None)
+    for attempt in call.attempts:
+        if attempt.state.is_open:
+            return attempt
+    return None

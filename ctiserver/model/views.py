@@ -33,6 +33,8 @@ IN_CALL = frozenset(
     )
 )
 
+_AT_A_CALL = tuple(IN_CALL - {SeatState.RINGING})
+
 
 def seat_state(state: State, seat: SeatPlace) -> SeatState:
     """What the seat is doing: a call counts before the mode, the mode before an unplugged phone only when
@@ -72,6 +74,8 @@ def seat_view(state: State, seat: SeatPlace) -> states.Seat:
     leg = state.legs.get(seat.leg)
     call = state.calls.get(leg.call) if leg is not None else None
     in_call = call is not None and now_state in IN_CALL
+    served = sorted(seat.queues.items()) if seat.agent else ()
+    actions = seat_actions(state, seat, now_state, call)
     return states.Seat(
         id=seat.id,
         state=now_state,
@@ -88,13 +92,10 @@ def seat_view(state: State, seat: SeatPlace) -> states.Seat:
         next_state=seat.next_mode.value if seat.next_mode is not None else "",
         next_reason=seat.next_reason if seat.next_mode is not None else "",
         conversation=call.id if call is not None and in_call else "",
-        queues=tuple(sorted(seat.queues)) if seat.agent else (),
-        penalties=tuple(seat.queues[queue] for queue in sorted(seat.queues)) if seat.agent else (),
+        queues=tuple([queue for queue, _ in served]),
+        penalties=tuple([penalty for _, penalty in served]),
         is_assigned=bool(seat.assigned),
-        actions=(
-            *seat_actions(state, seat, now_state, call),
-            *((Action.WITHDRAW_REST,) if seat.rest_us else ()),
-        ),
+        actions=(*actions, Action.WITHDRAW_REST) if seat.rest_us else actions,
         supervise=supervise.seat_actions(state, seat, now_state),
     )
 
@@ -300,12 +301,12 @@ def queue_view(state: State, line: Line) -> states.Queue:
         oldest_us=min(line.waiting.values(), default=0),
         signed_in=sum(shown.values()),
         ready=shown[SeatState.READY],
-        talking=sum(shown[now] for now in IN_CALL) - shown[SeatState.RINGING],
+        talking=sum([shown[now] for now in _AT_A_CALL]),
         answered=figures.answered,
         in_time=figures.in_time,
         abandoned=figures.abandoned,
         short_abandoned=figures.short_abandoned,
         overflow=figures.overflow,
         closed=figures.closed,
-        callbacks=sum(place.queue == line.name for place in state.callbacks.values()),
+        callbacks=sum([place.queue == line.name for place in state.callbacks.values()]),
     )
