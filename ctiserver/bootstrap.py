@@ -16,13 +16,14 @@ from asterisk_conf.ports import ami_host
 from ctiserver.ami.connection import Link
 from ctiserver.ami.errors import ActionError, OutcomeUnknown, Refused
 from ctiserver.api.commands import Actor, Command, Refusal
-from ctiserver.api.history import History
+from ctiserver.api.history import CallStarted, History
 from ctiserver.api.pushes import Push, Snapshot
 from ctiserver.api.states import CaseBrief, Contact
 from ctiserver.hooks.service import Webhooks
 from ctiserver.metrics import Figures, MetricsServer
 from ctiserver.model.effects import MoveToRoom, SendKey, SendTo, SwitchEffect
 from ctiserver.model.events import Event
+from ctiserver.model.figures import COUNTED
 from ctiserver.model.state import Rules
 from ctiserver.push.server import PushServer
 from ctiserver.service.context import Callers
@@ -68,10 +69,11 @@ async def read_history(journal: Journal, after: int) -> list[History]:
 
 
 async def read_day(journal: Journal, node: str, now_us: int) -> list[History]:
-    """What the journal has of the day (Shanghai's) so far that figures and quotas are made of."""
+    """What the journal has of the day (Shanghai's) so far that figures and quotas are made of, in order."""
     midnight = ids.make(node, day_start_us(local_day(now_us)), bytes(ids.RANDOM_BYTES))
-    kinds = ("call_started", "call_queued", "call_answered", "call_ended")
+    kinds = [str(kind.__struct_config__.tag) for kind in (CallStarted, *COUNTED)]
     entries = [entry for kind in kinds for entry in await journal.since(midnight, kind)]
+    entries.sort(key=lambda entry: entry.seq)
     return [event for entry in entries if (event := decode(entry).event) is not None]
 
 

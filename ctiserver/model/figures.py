@@ -1,8 +1,10 @@
-"""Owns the day's figures of the queues: a fold of the history, so that a restart or a look at the
+"""Owns the day's counts of the queues: a fold of the history, so that a restart or a look at the
 switch counts as those would have who saw it happen. A day is Shanghai's.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import msgspec
 
@@ -10,14 +12,14 @@ from ctiserver.api.history import CallAnswered, CallEnded, CallQueued, History
 from ctiserver.api.states import Outcome
 from hotline.local_time import day_start_us, local_day
 
-_DAY_US = 86_400_000_000
+COUNTED = frozenset((CallQueued, CallAnswered, CallEnded))
+"""What is counted."""
+MIDNIGHT = "midnight"
+"""The timer at which the day ends."""
 _ANSWERED = ""
 
-COUNTED = frozenset((CallQueued, CallAnswered, CallEnded))
-"""What the figures are made of."""
 
-
-class Figures(msgspec.Struct, gc=False):
+class Counts(msgspec.Struct, gc=False):
     """One queue's calls of the day; each counts once, when it is first answered or ends unanswered."""
 
     answered: int = 0
@@ -30,33 +32,33 @@ class Figures(msgspec.Struct, gc=False):
 
 
 class Day(msgspec.Struct):
-    """The figures of every queue, by number. `waits_in`: conversation -> the queue in which it began to wait,
+    """The counts of every queue, by number. `waits_in`: conversation -> the queue in which it began to wait,
     "" once it has been answered.
     """
 
     ends_us: int = 0
     """The next midnight (UTC); 0 before the first look at the clock."""
-    figures: dict[str, Figures] = msgspec.field(default_factory=dict)
+    counts: dict[str, Counts] = msgspec.field(default_factory=dict)
     waits_in: dict[str, str] = msgspec.field(default_factory=dict)
 
-    def of(self, queue: str) -> Figures:
-        """That queue's figures."""
-        found = self.figures.get(queue)
+    def of(self, queue: str) -> Counts:
+        """That queue's counts."""
+        found = self.counts.get(queue)
         if found is None:
-            found = self.figures[queue] = Figures()
+            found = self.counts[queue] = Counts()
         return found
 
     def note(self, event: History, service_level_ms: int) -> str:
-        """Count; returns the queue whose figures have changed, "" for none."""
+        """Count; returns the queue whose counts have changed, "" for none."""
         if isinstance(event, CallQueued):
             self.waits_in.setdefault(event.conversation, event.queue)
         elif isinstance(event, CallAnswered):
             queue = self.waits_in.get(event.conversation, _ANSWERED)
             if queue != _ANSWERED:
                 self.waits_in[event.conversation] = _ANSWERED
-                figures = self.of(queue)
-                figures.answered += 1
-                figures.in_time += event.wait_ms <= service_level_ms
+                counts = self.of(queue)
+                counts.answered += 1
+                counts.in_time += event.wait_ms <= service_level_ms
                 return queue
         elif isinstance(event, CallEnded):
             queue = self.waits_in.pop(event.conversation, event.queue)
@@ -64,25 +66,27 @@ class Day(msgspec.Struct):
         return ""
 
     def turn(self, now_us: int) -> bool:
-        """Look at the clock; whether a new day has begun, with all figures at 0."""
+        """Look at the clock; whether a new day has begun, with all counts at 0."""
+        if now_us < self.ends_us:
+            return False
         is_new = self.ends_us > 0
-        self.ends_us = day_start_us(local_day(now_us)) + _DAY_US
+        self.ends_us = day_start_us(local_day(now_us) + timedelta(days=1))
         if is_new:
-            self.figures.clear()
+            self.counts.clear()
         return is_new
 
 
-def _count_unanswered(figures: Figures, how: Outcome) -> bool:
+def _count_unanswered(counts: Counts, how: Outcome) -> bool:
     """A call ended that had been led to that queue; whether that counts as unanswered."""
     match how:
         case Outcome.SHORT_ABANDON:
-            figures.short_abandoned += 1
+            counts.short_abandoned += 1
         case Outcome.OVERFLOW:
-            figures.overflow += 1
+            counts.overflow += 1
         case Outcome.CLOSED:
-            figures.closed += 1
+            counts.closed += 1
         case Outcome.ABANDONED_QUEUE | Outcome.ABANDONED_RINGING | Outcome.SWITCH_LOST:
-            figures.abandoned += 1
+            counts.abandoned += 1
         case _:  # answered; or their place in line is kept; or the hotline called them
             return False
     return True

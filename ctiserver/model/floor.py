@@ -26,6 +26,7 @@ from ctiserver.model import (
     callbacks,
     calls,
     commands,
+    figures,
     last_agent,
     lines,
     resync,
@@ -45,7 +46,6 @@ from ctiserver.model.events import (
     SwitchStopped,
     TimerFired,
 )
-from ctiserver.model.figures import Day
 from ctiserver.model.memory import Memory
 from ctiserver.model.state import Call, Rules, State
 from hotline.moment import Moment
@@ -62,7 +62,7 @@ class Floor:
             self._state.calls[call.uid] = deepcopy(call)
         self._state.gave_up = dict(memory.gave_up) if memory is not None else {}
         callbacks.recall(self._state, memory.callbacks if memory is not None else {})
-        self._state.day = deepcopy(memory.day) if memory is not None else Day()
+        self._state.day = deepcopy(memory.day) if memory is not None else figures.Day()
         self._state.dialled = dict(memory.dialled) if memory is not None else {}
         for seat in self._state.seats.values():
             self._state.seat_views[seat.id] = views.seat_view(self._state, seat)
@@ -156,12 +156,12 @@ class Floor:
             case Resynced(snapshot, unseen):
                 resync.recall(state, unseen)
                 resync.resync(state, snapshot)
-                lines.turn_day(state)
+                state.turn_day()
                 self._link(True)
             case LinkLost() | SwitchStopped():
                 self._link(False)
-            case TimerFired(lines.MIDNIGHT):
-                lines.turn_day(state)
+            case TimerFired(figures.MIDNIGHT):
+                state.turn_day()
             case TimerFired(key):
                 seats.on_timer(state, key)
             case OriginateFailed(uid, reason):

@@ -5,11 +5,8 @@ what was dialled.
 from __future__ import annotations
 
 from ctiserver.api.states import Outcome, Seat, SeatState
-from ctiserver.model.effects import AddMember, ChangePenalty, RemoveMember, StartTimer
+from ctiserver.model.effects import AddMember, ChangePenalty, RemoveMember
 from ctiserver.model.state import RESERVED_REASON, WRAP_UP_REASON, Call, Line, SeatPlace, State
-
-MIDNIGHT = "midnight"
-"""The timer at which the day ends."""
 
 
 def line_of(state: State, queue: str) -> Line:
@@ -112,12 +109,6 @@ def rating(context: str, exten: str) -> int | None:
     if context == "rating":
         return 0
     return int(exten) if context == "rated" and exten in ("0", "1", "2", "3", "4", "5") else None
-
-
-def turn_day(state: State) -> None:
-    """At midnight the day's figures begin anew."""
-    state.turn_day()
-    state.do(StartTimer(MIDNIGHT, max(1, (state.day.ends_us - state.now.utc_us) // 1000 + 1)))
 
 
 def home(state: State, call: Call) -> str:

@@ -22,8 +22,8 @@ from ctiserver.api.states import (
     Seat,
     SeatState,
 )
-from ctiserver.model.effects import Effect, Record, Tell
-from ctiserver.model.figures import COUNTED, Day
+from ctiserver.model.effects import Effect, Record, StartTimer, Tell
+from ctiserver.model.figures import COUNTED, MIDNIGHT, Day
 from hotline.moment import Moment
 
 WRAP_UP_REASON = "整理"
@@ -355,9 +355,10 @@ class State:
                 self.dirty_lines.add(changed)
 
     def turn_day(self) -> None:
-        """When a new day has begun, so have the figures."""
-        if self.now.utc_us >= self.day.ends_us and self.day.turn(self.now.utc_us):
+        """When a new day has begun, all is counted anew; look again when it ends."""
+        if self.day.turn(self.now.utc_us):
             self.dirty_lines.update(self.lines)
+        self.do(StartTimer(MIDNIGHT, (self.day.ends_us - self.now.utc_us) // 1000 + 1))
 
     def ref(self, what: str) -> str:
         """A fresh reference for an action: `what` names whom to tell if it fails ("seat:8001",

@@ -293,7 +293,7 @@ def attempt_view(attempt: Attempt) -> states.Attempt:
 
 def queue_view(state: State, line: Line) -> states.Queue:
     """One queue's figures. Its seats are those that serve it, whichever others they serve."""
-    shown, figures = line.seats_in, state.day.of(line.name)
+    shown, counts = line.seats_in, state.day.of(line.name)
     return states.Queue(
         name=line.name,
         title=state.rules.queues.get(line.name, ""),
@@ -302,11 +302,11 @@ def queue_view(state: State, line: Line) -> states.Queue:
         signed_in=sum(shown.values()),
         ready=shown[SeatState.READY],
         talking=sum([shown[now] for now in _AT_A_CALL]),
-        answered=figures.answered,
-        in_time=figures.in_time,
-        abandoned=figures.abandoned,
-        short_abandoned=figures.short_abandoned,
-        overflow=figures.overflow,
-        closed=figures.closed,
+        answered=counts.answered,
+        in_time=counts.in_time,
+        abandoned=counts.abandoned,
+        short_abandoned=counts.short_abandoned,
+        overflow=counts.overflow,
+        closed=counts.closed,
         callbacks=sum([place.queue == line.name for place in state.callbacks.values()]),
     )

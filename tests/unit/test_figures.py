@@ -10,8 +10,8 @@ from ctiserver.api.commands import SignIn
 from ctiserver.api.states import Queue
 from ctiserver.bootstrap import read_day, read_history
 from ctiserver.model.events import Resynced, TimerFired
+from ctiserver.model.figures import MIDNIGHT
 from ctiserver.model.floor import Floor
-from ctiserver.model.lines import MIDNIGHT
 from ctiserver.model.memory import remember
 from ctiserver.store.keeper import JournalKeeper
 from hotline.journal import Journal
@@ -66,14 +66,11 @@ async def restarted(world: World, path: Path) -> Floor:
 
 
 async def test_a_restart_keeps_the_days_figures_and_only_the_days(tmp_path: Path) -> None:
-    world = World(rules=SKILLED)
-    world.utc_us = day_start_us(local_day(world.utc_us)) + NOON_US
+    world = at_noon()
     given_up(world, QUEUE, 50)
     world.pass_time(86_400)
     world.feed(Resynced(world.snapshot()))
     assert counted(world.seen.queues[QUEUE]) == (0, 0, 0, 0)
-    world.ask("8001", "1001", SignIn(ready=True))
-    world.ask("8002", "1002", SignIn(ready=True))
     answered(world, QUEUE, "8001", 3)
     answered(world, QUEUE, "8001", 40)
     answered(world, ENTERPRISE, "8002", 3)

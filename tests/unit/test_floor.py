@@ -20,8 +20,8 @@ from ctiserver.api.history import CallAnswered, CallEnded, SeatLeft, SeatMissed,
 from ctiserver.api.states import Action, AttemptState, Outcome, Phase, SeatState
 from ctiserver.model.effects import CallThirdParty, HangUpChannel, MoveToRoom, SendTo
 from ctiserver.model.events import ActionFailed, LinkLost, OriginateFailed, Resynced
+from ctiserver.model.figures import MIDNIGHT
 from ctiserver.model.floor import Floor
-from ctiserver.model.lines import MIDNIGHT
 from ctiserver.model.memory import remember
 from tests.unit.world import RULES, World
 
