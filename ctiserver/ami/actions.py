@@ -110,19 +110,9 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
             ]
         case MuteSeat(_, channel, is_muted):
             # MuteAudio itself needs the right `system`, which the CTI server has not.
-            return [
-                ("Action", "Setvar"),
-                ("Channel", _ok(_CHANNEL, channel)),
-                ("Variable", "MUTEAUDIO(in)"),
-                ("Value", "on" if is_muted else "off"),
-            ]
+            return _set(channel, "MUTEAUDIO(in)", "on" if is_muted else "off")
         case StopBeforeQueue(_, channel):
-            return [
-                ("Action", "Setvar"),
-                ("Channel", _ok(_CHANNEL, channel)),
-                ("Variable", "HOTLINE_LAST_AGENT"),
-                ("Value", "1"),
-            ]
+            return _set(channel, "HOTLINE_LAST_AGENT", "1")
         case PauseRecorder(_, channel, is_paused):
             return [
                 ("Action", "MixMonitorMute"),
@@ -181,6 +171,15 @@ def _move(effect: MoveToRoom) -> Headers:
         ("ExtraContext", "room-seat"),
         ("ExtraExten", room),
         ("ExtraPriority", "1"),
+    ]
+
+
+def _set(channel: str, variable: str, value: str) -> Headers:
+    return [
+        ("Action", "Setvar"),
+        ("Channel", _ok(_CHANNEL, channel)),
+        ("Variable", variable),
+        ("Value", value),
     ]
 
 

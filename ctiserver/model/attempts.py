@@ -9,7 +9,7 @@ from ctiserver.api.pushes import Alarm
 from ctiserver.api.states import AttemptState
 from ctiserver.model.effects import CallSeat, CallThirdParty, HangUpChannel, SendTo
 from ctiserver.model.state import Attempt, Call, Leg, SeatPlace, State, attempt_uid, side_room
-from ctiserver.model.targets import Target
+from ctiserver.model.targets import Target, at_seat
 
 _SHOWN_NUMBER = re.compile(r"\+?[0-9]{3,15}")
 
@@ -17,8 +17,11 @@ _WORTH_ANOTHER = frozenset((AttemptState.BUSY, AttemptState.NO_ANSWER, AttemptSt
 """A unit that rejects a call has decided; 110 has not, whatever its line says."""
 
 
-def begin(state: State, seat: SeatPlace, call: Call, target: Target, *, is_apart: bool) -> Attempt:
-    """The next attempt of this call, kept before anything is asked of the switch.
+def begin(
+    state: State, call: Call, target: Target, *, by_seat: str = "", by_agent: str = "", is_apart: bool = False
+) -> Attempt:
+    """The next attempt of this call, kept before anything is asked of the switch. `is_apart`: they are to come
+    to the side room.
 
     The citizen's number is shown to an emergency service (where its trunk lets it) and to a colleague.
     """
@@ -33,13 +36,13 @@ def begin(state: State, seat: SeatPlace, call: Call, target: Target, *, is_apart
         room=side_room(call) if is_apart else call.uid,
         shown=call.number if shows_citizen and _SHOWN_NUMBER.fullmatch(call.number) else "",
         trunk=target.trunk,
-        by_seat=seat.id,
-        by_agent=seat.agent,
+        by_seat=by_seat,
+        by_agent=by_agent,
         then=target.then,
     )
     keep(state, call, attempt)
     if attempt.is_emergency:
-        state.tell(Alarm(kind="emergency_called", seat=seat.id, conversation=call.id, number=attempt.number))
+        state.tell(Alarm(kind="emergency_called", seat=by_seat, conversation=call.id, number=attempt.number))
     return attempt
 
 
@@ -65,18 +68,7 @@ def bring_seat(state: State, call: Call, seat: SeatPlace, by_agent: str) -> Atte
     """A citizen who talks with nobody goes into a room, and that seat is rung to come there; when it does
     not, they are cared for as after any attempt that failed: first in line.
     """
-    attempt = Attempt(
-        n=len(call.attempts) + 1,
-        number=seat.id,
-        label=f"{seat.id} {seat.agent_name}".strip(),
-        is_emergency=False,
-        asked_us=state.now.utc_us,
-        seat=seat.id,
-        room=call.uid,
-        shown=call.number if _SHOWN_NUMBER.fullmatch(call.number) else "",
-        by_agent=by_agent,
-    )
-    keep(state, call, attempt)
+    attempt = begin(state, call, at_seat(seat), by_agent=by_agent)
     ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
     state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
     ring(state, ref, call, attempt)

@@ -218,7 +218,7 @@ def answered(state: State, call: Call) -> None:
     if place is not None:
         close(state, place, CallbackState.DONE)
     seat = state.seats.get(call.by_seat)
-    if seat is not None and seat.reserved and seat.reserved == call.callback:
+    if seat is not None and seat.reserved == call.callback:
         seat.reserved = ""
         seats.pause(state, seat)
 
@@ -331,8 +331,6 @@ def look_again(state: State) -> None:
 
 def show(state: State) -> None:
     """Tell of the callbacks that changed."""
-    if not state.dirty_callbacks:
-        return
     for callback in sorted(state.dirty_callbacks):
         place, before = state.callbacks.get(callback), state.callback_views.get(callback)
         if place is None and state.callback_views.pop(callback, None) is not None:

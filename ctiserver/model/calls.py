@@ -66,6 +66,7 @@ _KEYED = re.compile(r"Local/([0-9]+)@sos-route-")
 """How the dialplan calls an emergency service for a seat's keypad."""
 
 _WITH_MUSIC = frozenset(("held", "held-third"))
+"""Parts of the dialplan that a screen shows."""
 
 _CAUSES = {
     17: AttemptState.BUSY,
@@ -707,8 +708,10 @@ def care_for_citizen(state: State, call: Call, *, is_promised: bool = False) -> 
     one who held them has gone.
     """
     citizen = state.citizen_of(call)
-    was_held = citizen is not None and citizen.context == "held"
-    if citizen is None or not (citizen.room or was_held):
+    if citizen is None:
+        return
+    was_held = citizen.context == "held"
+    if not (citizen.room or was_held):
         return
     if open_attempt(call) is not None or has_keeper(call) or spying.is_coming(call):
         return
@@ -808,8 +811,7 @@ def outlives_citizen(call: Call, leg: Leg) -> bool:
 def drop(state: State, call: Call) -> None:
     """Take a call off the floor. Legs still there are forgotten by their own hang-ups."""
     for line in state.lines.values():
-        if call.uid in line.waiting:
-            leave_queue(state, call.uid, line.name)
+        leave_queue(state, call.uid, line.name)
     spying.close_all(state, call)
     state.calls.pop(call.uid, None)
     state.dirty_calls.discard(call.uid)

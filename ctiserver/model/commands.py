@@ -197,7 +197,7 @@ def call_third(state: State, seat: SeatPlace, leg: Leg, call: Call, asked: Calli
     if open_attempt(call) is not None:
         return refuse(Code.THIRD_PARTY_PENDING)
     is_apart = isinstance(asked, Consult)
-    attempt = attempts.begin(state, seat, call, target, is_apart=is_apart)
+    attempt = attempts.begin(state, call, target, by_seat=seat.id, by_agent=seat.agent, is_apart=is_apart)
     ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
     if isinstance(asked, Transfer):
         consult.give_away(state, ref, leg, call)

@@ -8,6 +8,7 @@ from ctiserver.api.states import Outcome
 from ctiserver.model import callbacks
 from ctiserver.model.effects import StopBeforeQueue
 from ctiserver.model.state import Call, SeatPlace, State
+from ctiserver.model.targets import seat_of_agent
 
 CONTEXT = "last-agent"
 """Where in the dialplan a caller stops, for a second at most, whose last agent is here."""
@@ -35,11 +36,11 @@ def _seat(state: State, call: Call) -> SeatPlace | None:
     within_us = state.rules.last_agent_within_ms * 1000
     if not within_us or call.context is None:
         return None
-    answered = (contact for contact in call.context.contacts if contact.outcome == Outcome.ANSWERED.value)
+    answered = (contact for contact in call.context.contacts if contact.outcome == Outcome.ANSWERED)
     last = next(answered, None)
-    if last is None or not last.agent or last.at_us < state.now.utc_us - within_us:
+    if last is None or last.at_us < state.now.utc_us - within_us:
         return None
-    return next((seat for seat in state.seats.values() if seat.agent == last.agent), None)
+    return state.seats.get(seat_of_agent(state, last.agent))
 
 
 def _waits_unrung(state: State, queue: str) -> bool:

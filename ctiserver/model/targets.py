@@ -81,4 +81,9 @@ def colleague(state: State, me: SeatPlace, seat_id: str) -> Target | Refusal:
     seat = state.seats.get(seat_id)
     if seat is None or seat is me or not seat.agent or seat.leg or not seat.phone_up:
         return refuse(Code.SEAT_UNAVAILABLE)
+    return at_seat(seat)
+
+
+def at_seat(seat: SeatPlace) -> Target:
+    """Whoever sits there."""
     return Target(number=seat.id, label=f"{seat.id} {seat.agent_name}".strip(), seat=seat.id)

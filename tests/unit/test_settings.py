@@ -122,6 +122,7 @@ def test_chinese_text_survives_the_file(tmp_path: Path) -> None:
         ("[queue]\nnumber = '12'", "'12' is not a number"),
         ("[queue]\nnumber = '8001'", "seat's number too"),
         ("[queue]\nrepeat_within_min = -1", "repeat_within_min is 0"),
+        ("[queue]\nlast_agent_within_h = -1", "last_agent_within_h is 0"),
         ("[queue]\nmiss_limit = -1", "miss_limit is 0"),
         ('[callback]\nkey = "22"', "is not one digit"),
         ('[callback]\nkey = "1"', "begins an emergency number"),
