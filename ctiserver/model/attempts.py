@@ -20,8 +20,8 @@ _WORTH_ANOTHER = frozenset((AttemptState.BUSY, AttemptState.NO_ANSWER, AttemptSt
 def begin(
     state: State, call: Call, target: Target, *, by_seat: str = "", by_agent: str = "", is_apart: bool = False
 ) -> Attempt:
-    """The next attempt of this call, kept before anything is asked of the switch. `is_apart`: they are to come
-    to the side room.
+    """The next attempt of this call, kept before anything is asked of the switch. `is_apart`: they are to
+    come to the side room.
 
     The citizen's number is shown to an emergency service (where its trunk lets it) and to a colleague.
     """

@@ -4,7 +4,9 @@ switch counts as those would have who saw it happen. A day is Shanghai's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -12,8 +14,6 @@ from ctiserver.api.history import CallAnswered, CallEnded, CallQueued, History
 from ctiserver.api.states import Outcome
 from hotline.local_time import day_start_us, local_day
 
-COUNTED = frozenset((CallQueued, CallAnswered, CallEnded))
-"""What is counted."""
 MIDNIGHT = "midnight"
 """The timer at which the day ends."""
 _ANSWERED = ""
@@ -48,22 +48,25 @@ class Day(msgspec.Struct):
             found = self.counts[queue] = Counts()
         return found
 
-    def note(self, event: History, service_level_ms: int) -> str:
-        """Count; returns the queue whose counts have changed, "" for none."""
-        if isinstance(event, CallQueued):
-            self.waits_in.setdefault(event.conversation, event.queue)
-        elif isinstance(event, CallAnswered):
-            queue = self.waits_in.get(event.conversation, _ANSWERED)
-            if queue != _ANSWERED:
-                self.waits_in[event.conversation] = _ANSWERED
-                counts = self.of(queue)
-                counts.answered += 1
-                counts.in_time += event.wait_ms <= service_level_ms
-                return queue
-        elif isinstance(event, CallEnded):
-            queue = self.waits_in.pop(event.conversation, event.queue)
-            return queue if queue and _count_unanswered(self.of(queue), event.outcome) else ""
+    def queued(self, event: CallQueued, _service_level_ms: int) -> str:
+        """Waits from now on. Here and below, the queue whose counts have changed is returned, "" for none."""
+        self.waits_in.setdefault(event.conversation, event.queue)
         return ""
+
+    def answered(self, event: CallAnswered, service_level_ms: int) -> str:
+        """Counts when it is the first time."""
+        queue = self.waits_in.get(event.conversation, _ANSWERED)
+        if queue != _ANSWERED:
+            self.waits_in[event.conversation] = _ANSWERED
+            counts = self.of(queue)
+            counts.answered += 1
+            counts.in_time += event.wait_ms <= service_level_ms
+        return queue
+
+    def ended(self, event: CallEnded, _service_level_ms: int) -> str:
+        """Counts when nobody had answered."""
+        queue = self.waits_in.pop(event.conversation, event.queue)
+        return queue if queue and _count_unanswered(self.of(queue), event.outcome) else ""
 
     def turn(self, now_us: int) -> bool:
         """Look at the clock; whether a new day has begun, with all counts at 0."""
@@ -90,3 +93,11 @@ def _count_unanswered(counts: Counts, how: Outcome) -> bool:
         case _:  # answered; or their place in line is kept; or the hotline called them
             return False
     return True
+
+
+COUNTED: dict[type[History], Callable[[Day, Any, int], str]] = {
+    CallQueued: Day.queued,
+    CallAnswered: Day.answered,
+    CallEnded: Day.ended,
+}
+"""What is counted, and how: (day, event, service level in ms)."""

@@ -27,7 +27,7 @@ from ctiserver.api.history import (
 )
 from ctiserver.api.states import CallbackState
 from ctiserver.model import lines, quotas, returning
-from ctiserver.model.figures import Day
+from ctiserver.model.figures import COUNTED, Day
 from ctiserver.model.state import LEFT, Attempt, Call, Dialled, GaveUp, KeptPlace, Watch, supervision_of
 
 MOST_ENDED = 5_000
@@ -78,7 +78,8 @@ def remember(
     for event in day:
         if isinstance(event, CallStarted):
             quotas.note(memory.dialled, event)
-        memory.day.note(event, service_level_ms)
+        if (count := COUNTED.get(event.__class__)) is not None:
+            count(memory.day, event, service_level_ms)
     for event in events:
         fold(memory, event, mono_minus_utc_us)
     for call in memory.open.values():

@@ -347,10 +347,11 @@ class State:
     def record(self, event: History) -> None:
         """Keep for ever, and count."""
         self.effects.append(Record(event))
-        if event.__class__ in COUNTED:
+        count = COUNTED.get(event.__class__)
+        if count is not None:
             if self.now.utc_us >= self.day.ends_us:
                 self.turn_day()
-            changed = self.day.note(event, self.rules.service_level_ms)
+            changed = count(self.day, event, self.rules.service_level_ms)
             if changed in self.lines:
                 self.dirty_lines.add(changed)
 
