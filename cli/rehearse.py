@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import shutil
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
+from string import ascii_lowercase
 
+import msgspec
 from sqlalchemy import select
 
 from asterisk_conf.paths import NodePaths
@@ -19,12 +22,15 @@ from hotline import directory
 from hotline.db.engine import Database
 from hotline.errors import HotlineError
 from hotline.identity.roles import Role
-from hotline.settings import Settings
-from rehearsal.crew import COLLEAGUES, Cast
-from rehearsal.judge import Recorded
+from hotline.settings import CallbackSettings, Settings, SkillSettings
+from rehearsal.crew import DRILLS, EXTRA_SEATS, Cast
 from rehearsal.ports import free_ports
 from rehearsal.report import Report
 from rehearsal.run import Plan, Rehearsal
+from rehearsal.scene import Recorded
+
+_FIRST_DRILL = 19901
+"""Drills have the first free numbers from here on."""
 
 
 class Scenario(StrEnum):
@@ -68,8 +74,9 @@ async def rehearse(
     state = site.state / "rehearsal"
     if state.exists():
         shutil.rmtree(state)
-    standing = seats + COLLEAGUES if is_full else seats
-    settings = stage_settings(site, state, seats=standing, ports=free_ports(7))
+    staged = full_rules(site) if is_full else site
+    standing = seats + EXTRA_SEATS if is_full else seats
+    settings = stage_settings(staged, state, seats=standing, ports=free_ports(7))
     plan = Plan(
         calls=calls,
         rate=rate,
@@ -79,6 +86,25 @@ async def rehearse(
     )
     async with stage(settings, say) as there:
         return await on_stage(there, plan, say, cast_of(there, plan) if is_full else None)
+
+
+def full_rules(site: Settings) -> Settings:
+    """The site's rules, and what a full rehearsal tries although the site does without: queues for its
+    drills, callbacks, and the preference for the last agent.
+    """
+    taken = {queue.number for queue in site.queues} | {line.number for line in site.lines}
+    free = (str(number) for number in count(_FIRST_DRILL) if str(number) not in taken)
+    drills = tuple(
+        SkillSettings(id=f"drill{letter}", name=f"演练{letter.upper()}", number=number)
+        for letter, number in zip(ascii_lowercase[:DRILLS], free, strict=False)
+    )
+    replace = msgspec.structs.replace
+    return replace(
+        site,
+        skills=(*site.skills, *drills),
+        callback=site.callback if site.callback_key else replace(site.callback, key=CallbackSettings().key),
+        queue=site.queue if site.queue.last_agent_within_h else replace(site.queue, last_agent_within_h=1),
+    )
 
 
 def departments() -> tuple[str, ...]:
@@ -96,7 +122,9 @@ def cast_of(there: Stage, plan: Plan) -> Cast:
     """Who takes part in a full rehearsal beside the plan's seats."""
     settings = there.settings
     return Cast(
-        colleagues=agents_at(settings.seat_ids)[plan.seats : plan.seats + COLLEAGUES],
+        colleagues=agents_at(settings.seat_ids)[plan.seats : plan.seats + EXTRA_SEATS],
+        queues=tuple(queue.number for queue in settings.skills[-DRILLS:]),
+        callback_key=settings.callback_key,
         supervisors=tuple((f"{9001 + n}", phone) for n, phone in enumerate(settings.supervisor_ids)),
         supervisor_token=lambda person, phone: there.token_for(person, phone, Role.SUPERVISOR),
         not_ready=settings.not_ready_reasons[0],
@@ -129,7 +157,14 @@ async def kept_in(database: Database) -> list[Recorded]:
     attempt, supervision = ThirdPartyAttemptRow, SupervisionRow
     async with database.read() as session:
         rows = await session.execute(
-            select(CallRow.conversation, CallRow.number, CallRow.outcome, CallRow.seat)
+            select(
+                CallRow.conversation,
+                CallRow.number,
+                CallRow.outcome,
+                CallRow.seat,
+                CallRow.rating,
+                CallRow.is_outbound,
+            ).order_by(CallRow.started_us)
         )
         thirds: dict[str, list[str]] = {}
         for call, number in await session.execute(
@@ -148,8 +183,10 @@ async def kept_in(database: Database) -> list[Recorded]:
                 seat=seat,
                 thirds=tuple(thirds.get(call, ())),
                 supervised=tuple(supervised.get(call, ())),
+                rating=rating,
+                is_outbound=is_outbound,
             )
-            for call, number, outcome, seat in rows
+            for call, number, outcome, seat, rating, is_outbound in rows
         ]
 
 

@@ -5,31 +5,19 @@ be kept of it.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import msgspec
 import structlog
 
 from rehearsal.city import CitizenCall
-from rehearsal.exercises import Scene
-from rehearsal.legs import CallEnded, Leg
+from rehearsal.legs import CallEnded, Kind, Leg
+from rehearsal.scene import Recorded, Scene
 from rehearsal.seats import Popped
 
 log = structlog.get_logger("rehearsal")
 
 _AT_ONCE = 4
-
-
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hotline kept of a call: the outcome's word, and whether it has ended."""
-
-    number: str
-    outcome: str
-    seat: str = ""
-    """The seat that answered last."""
-    thirds: tuple[str, ...] = ()
-    """The third parties who answered, by number."""
-    supervised: tuple[str, ...] = ()
-    """What supervisors did, in order."""
 
 
 class Trial(msgspec.Struct, kw_only=True):
@@ -64,16 +52,14 @@ class Ear:
     async def is_done(self, trial: Trial, rows: list[Recorded]) -> bool:
         """The exercise came to its end, everybody heard whom they should, and the record says so."""
         scene = trial.scene
-        if scene is None or trial.trouble or len(rows) != 1:
+        if scene is None or trial.trouble:
             return False
         async with self._ears:
             try:
                 faults = [*scene.faults, *[await claim.fault() for claim in scene.claims]]
             except (CallEnded, TimeoutError) as error:
                 faults = [str(error)]
-        row = rows[0]
-        said = (row.seat, row.thirds, row.supervised)
-        if said != (scene.kept_seat, scene.kept_thirds, scene.kept_supervised):
+        if rows != [scene.kept, *scene.kept_more]:
             faults.append("the record says otherwise")
         faults = [fault for fault in faults if fault]
         if faults:
@@ -116,11 +102,17 @@ class Ear:
         return True
 
 
-def is_kept(trial: Trial, rows: list[Recorded]) -> bool:
-    """Exactly one finished record, which says what we saw."""
-    if len(rows) != 1 or not rows[0].outcome:
+def is_kept(trial: Trial, rows: list[Recorded], legs: Counter[Kind]) -> bool:
+    """Each call that the citizen made has one finished record, the first one says what we saw, and each call
+    to them has its own. `legs`: how often the citizen's phone was in a call, by who called; a callback whose
+    agent did not pick up never came so far.
+    """
+    made = [row for row in rows if not row.is_outbound]
+    called = len(rows) - len(made)
+    if not made or len(made) != legs[Kind.CITIZEN] or called < legs[Kind.OUTSIDE]:
         return False
-    return (rows[0].outcome == "answered") == (trial.seat is not None and trial.seat.answered_at is not None)
+    is_answered = trial.seat is not None and trial.seat.answered_at is not None
+    return all(row.outcome for row in rows) and (made[0].outcome == "answered") == is_answered
 
 
 def is_popped_in_time(trial: Trial) -> bool:

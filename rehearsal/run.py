@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 
@@ -16,10 +17,11 @@ from ctiserver.api.states import AttemptState, Conversation
 from ctiserver.client import Refused, Unanswered
 from rehearsal.city import City
 from rehearsal.crew import Cast, Crew, crew_of
-from rehearsal.exercises import EXERCISES, TWO_TALK_ON, Scene
-from rehearsal.judge import Ear, Recorded, Trial, is_kept, is_popped_in_time
-from rehearsal.legs import CallEnded, Leg
+from rehearsal.exercises import DRILLS, EXERCISES, NEEDS_IVR, TWO_TALK_ON
+from rehearsal.judge import Ear, Trial, is_kept, is_popped_in_time
+from rehearsal.legs import CallEnded, Kind, Leg
 from rehearsal.report import Report, Tried, spread
+from rehearsal.scene import Recorded, Scene
 from rehearsal.seats import Popped, SimulatedAgent, TokenFor
 from rehearsal.switchboard import Event, Switchboard
 
@@ -73,7 +75,7 @@ class Rehearsal:
         self._kill = kill
         self._cast = cast
         self._crew: Crew | None = None
-        self._outages: list[tuple[float, float]] = []
+        self._outages: list[tuple[str, float, float]] = []
         self._killed: list[str] = []
         self._attended = 0
         self._at_work: set[asyncio.Task[None]] = set()
@@ -158,11 +160,9 @@ class Rehearsal:
         self._killed.append(name)
         begin = time.time()
         place = len(self._outages)
-        if name == "cti":
-            self._outages.append((begin, begin + PATIENCE_S))
+        self._outages.append((name, begin, begin + PATIENCE_S))
         await self._kill(name)
-        if name == "cti":
-            self._outages[place] = (begin, time.time() + _BACK_S)
+        self._outages[place] = (name, begin, time.time() + _BACK_S)
         self._say(f"{name} serves again after {time.time() - begin:.1f} s")
 
     async def _one_call(self, n: int) -> None:
@@ -274,10 +274,19 @@ class Rehearsal:
         if trial.citizen is None or trial.seat is None:
             return
         turn = trial.n - trial.n // 10 - 1
-        trial.exercise = list(EXERCISES)[turn % len(EXERCISES)]
+        turns = [name for name in EXERCISES if crew.drills or name not in DRILLS]
+        trial.exercise = turns[turn % len(turns)]
         unit = self._plan.departments[turn % len(self._plan.departments)]
         trial.scene = Scene(
-            self._city, crew, agent, conversation, trial.citizen, trial.seat, unit, self._call_third
+            self._city,
+            crew,
+            agent,
+            conversation,
+            trial.citizen,
+            trial.seat,
+            unit,
+            self._call_third,
+            trial.n,
         )
         await EXERCISES[trial.exercise](trial.scene)
 
@@ -307,10 +316,18 @@ class Rehearsal:
         kept: list[Recorded] = []
         for _ in range(60):
             kept = [row for row in await records() if row.number in self._trials]
-            if len({row.number for row in kept if row.outcome}) == len(self._trials):
+            if sum(bool(row.outcome) for row in kept) >= sum(map(Counter.total, self._legs().values())):
                 break
             await asyncio.sleep(0.25)
         return kept
+
+    def _legs(self) -> dict[str, Counter[Kind]]:
+        """How often each citizen's phone was in a call, by who called."""
+        legs: dict[str, Counter[Kind]] = {number: Counter() for number in self._trials}
+        for leg in self._city.history():
+            if leg.number in legs:
+                legs[leg.number][leg.kind] += 1
+        return legs
 
     async def _report(self, kept: list[Recorded]) -> Report:
         self._say("listening to what everybody heard")
@@ -321,14 +338,16 @@ class Rehearsal:
         finished: dict[str, list[Recorded]] = {}
         for row in kept:
             finished.setdefault(row.number, []).append(row)
-        right = [t for t in trials if is_kept(t, finished.get(t.number, []))]
+        legs = self._legs()
+        right = [t for t in trials if is_kept(t, finished.get(t.number, []), legs[t.number])]
+        firsts = [rows[0] for rows in finished.values()]
         tried, disturbed = await self._tried(finished, ear)
         three, emergency = tried.pop("three_way", Tried(0, 0)), tried.pop("emergency", Tried(0, 0))
         pops = [popped for trial in trials for popped in trial.popped]
         return Report(
             offered=len(trials),
-            answered=sum(row.outcome == "answered" for row in kept),
-            abandoned=sum("abandon" in row.outcome for row in kept),
+            answered=sum(row.outcome == "answered" for row in firsts),
+            abandoned=sum("abandon" in row.outcome for row in firsts),
             pops=sum(bool(trial.popped) for trial in trials),
             pops_before_answer=sum(is_popped_in_time(trial) for trial in trials),
             three_way_ok=three.right,
@@ -347,7 +366,7 @@ class Rehearsal:
         )
 
     async def _tried(self, kept: dict[str, list[Recorded]], ear: Ear) -> tuple[dict[str, Tried], int]:
-        """Each kind of thing that was tried, and how many came to nothing because the CTI server was dead."""
+        """Each kind of thing that was tried, and how many came to nothing while what they needed was dead."""
         trials = [trial for trial in self._trials.values() if trial.asked or trial.exercise]
         heard = await asyncio.gather(
             *(
@@ -370,6 +389,7 @@ class Rehearsal:
         return found, disturbed
 
     def _is_disturbed(self, trial: Trial) -> bool:
-        """Whether the CTI server was dead while something was tried."""
+        """Whether a process that it needs was dead while something was tried."""
         begin, end = trial.steps
-        return any(begin < back and died < end for died, back in self._outages)
+        needed = {"cti", "ivr"} if trial.exercise in NEEDS_IVR else {"cti"}
+        return any(name in needed and begin < back and died < end for name, died, back in self._outages)

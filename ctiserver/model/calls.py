@@ -582,6 +582,7 @@ def join(state: State, call: Call, leg: Leg) -> None:
             wait_ms=call.wait_ms,
         )
     )
+    last_agent.note(state, call, leg.agent)
     callbacks.answered(state, call)
 
 

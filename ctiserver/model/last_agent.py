@@ -7,11 +7,24 @@ from __future__ import annotations
 from ctiserver.api.states import Outcome
 from ctiserver.model import callbacks
 from ctiserver.model.effects import StopBeforeQueue
-from ctiserver.model.state import Call, SeatPlace, State
+from ctiserver.model.state import Call, SeatPlace, Spoke, State
 from ctiserver.model.targets import seat_of_agent
 
 CONTEXT = "last-agent"
 """Where in the dialplan a caller stops, for a second at most, whose last agent is here."""
+
+MOST = 5_000
+"""More numbers than are answered before the database has them; beyond, the oldest are forgotten."""
+
+
+def note(state: State, call: Call, agent: str) -> None:
+    """An agent answered: a caller who is cut off and calls again at once is quicker than the database."""
+    if not state.rules.last_agent_within_ms or not call.number:
+        return
+    state.spoke.pop(call.number, None)
+    state.spoke[call.number] = Spoke(agent, state.now.utc_us)
+    if len(state.spoke) > MOST:
+        del state.spoke[next(iter(state.spoke))]
 
 
 def expect(state: State, call: Call) -> None:
@@ -36,8 +49,8 @@ def _seat(state: State, call: Call) -> SeatPlace | None:
     within_us = state.rules.last_agent_within_ms * 1000
     if not within_us or call.context is None:
         return None
-    answered = (contact for contact in call.context.contacts if contact.outcome == Outcome.ANSWERED)
-    last = next(answered, None)
+    kept = (Spoke(c.agent, c.at_us) for c in call.context.contacts if c.outcome == Outcome.ANSWERED)
+    last = state.spoke.get(call.number) or next(kept, None)
     if last is None or last.at_us < state.now.utc_us - within_us:
         return None
     return state.seats.get(seat_of_agent(state, last.agent))

@@ -177,6 +177,13 @@ class GaveUp(msgspec.Struct, frozen=True, gc=False):
     waited_ms: int
 
 
+class Spoke(msgspec.Struct, frozen=True, gc=False):
+    """An agent (工号) answered a citizen, at a time (UTC)."""
+
+    agent: str
+    at_us: int
+
+
 class KeptPlace(msgspec.Struct, kw_only=True):
     """A citizen who left a queue to be called back (保位回呼), and keeps their place in it.
 
@@ -320,6 +327,8 @@ class State:
         self.day = Day()
         self.gave_up: dict[str, GaveUp] = {}
         """by number, in the order in which they gave up"""
+        self.spoke: dict[str, Spoke] = {}
+        """by number, who answered last since our start, the oldest first"""
         self.callbacks: dict[str, KeptPlace] = {}
         """those who keep a place in line, by the conversation in which they asked"""
         self.dialled: dict[str, Dialled] = {}

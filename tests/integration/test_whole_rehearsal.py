@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 
 from cli.process import PROCESSES
-from cli.rehearse import Process, cast_of, departments, on_stage
+from cli.rehearse import Process, cast_of, departments, full_rules, on_stage
 from cli.stage import Stage, stage, stage_settings
 from hotline.settings import QueueSettings, Settings
-from rehearsal.crew import COLLEAGUES
+from rehearsal.crew import EXTRA_SEATS
 from rehearsal.exercises import EXERCISES
 from rehearsal.ports import free_ports
 from rehearsal.report import Tried
@@ -29,7 +29,7 @@ SEATS = 8
 async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     site = Settings(queue=QueueSettings(wrapup_s=2, short_abandon_s=1))
     state = tmp_path_factory.mktemp("rehearsal")
-    settings = stage_settings(site, state, seats=SEATS + COLLEAGUES, ports=free_ports(7))
+    settings = stage_settings(full_rules(site), state, seats=SEATS + EXTRA_SEATS, ports=free_ports(7))
     async with stage(settings, quiet) as standing:
         yield standing
 

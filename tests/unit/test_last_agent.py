@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ctiserver.api.commands import NotReady, SignIn
+from ctiserver.api.commands import NotReady, Ready, SignIn
 from ctiserver.api.history import CallAnswered, CallQueued
 from ctiserver.api.states import Phase, SeatState
 from ctiserver.model.effects import SendTo, StopBeforeQueue
@@ -63,6 +63,20 @@ def test_an_agent_who_does_not_pick_up_leaves_the_caller_first_in_line() -> None
     assert world.waiting == [citizen]
     assert world.seen.conversations[f"n1-{citizen}"].phase is Phase.QUEUED
     assert len([event for event in world.history if isinstance(event, CallQueued)]) == 1
+
+
+def test_who_is_cut_off_and_calls_again_at_once_is_quicker_than_the_database() -> None:
+    world = working()
+    cut_off = world.call()
+    world.queue(cut_off)
+    world.answer(world.ring(cut_off, SEAT))
+    world.feed(*world.hang_up(cut_off))
+    world.ask(SEAT, AGENT, Ready())
+    world.pass_time(10)
+    again = world.call()
+    world.spoke_with(again, "1001", hours=2)
+    world.stop_before_queue(again)
+    assert world.pops[-1] == (SEAT, f"n1-{again}")
 
 
 def test_an_agent_who_got_busy_while_the_caller_was_greeted_is_not_waited_for() -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from cli.rehearse import CannotRehearse, Scenario, rehearse
 from hotline.settings import Settings, SupervisorSettings
-from rehearsal.exercises import Claim
 from rehearsal.legs import Kind, Leg
 from rehearsal.report import Report, Spread, Tried
+from rehearsal.scene import Claim
 from tests.unit.test_tones import mix, write
 
 RIGHT = Report(
