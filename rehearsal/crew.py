@@ -56,9 +56,8 @@ class Extra:
         self._reason = reason
 
     async def ready(self) -> None:
-        """示闲."""
+        """示闲. The state may never be seen: what waits for the seat comes at once."""
         await self.client.ask("seat.ready")
-        await self.becomes(SeatState.READY)
 
     async def not_ready(self) -> None:
         """示忙: at once, or from the end of the call."""

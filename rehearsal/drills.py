@@ -25,6 +25,7 @@ async def last_agent(scene: Scene) -> None:
         await _passed_on(scene, drill)
         for colleague in (drill.other, drill.one):
             await colleague.ready()
+            await colleague.becomes(SeatState.READY)
         await scene.call_again(drill.queue)
         await scene.answered_by(drill.one)
         await scene.all_hear("called again")

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
+from itertools import cycle
 
 import msgspec
 import structlog
@@ -78,6 +79,7 @@ class Rehearsal:
         self._outages: list[tuple[str, float, float]] = []
         self._killed: list[str] = []
         self._attended = 0
+        self._turns = cycle(EXERCISES)
         self._at_work: set[asyncio.Task[None]] = set()
         self._plan = plan
         self._url = url
@@ -273,10 +275,8 @@ class Rehearsal:
         """Try with this call what its turn is."""
         if trial.citizen is None or trial.seat is None:
             return
-        turn = trial.n - trial.n // 10 - 1
-        turns = [name for name in EXERCISES if crew.drills or name not in DRILLS]
-        trial.exercise = turns[turn % len(turns)]
-        unit = self._plan.departments[turn % len(self._plan.departments)]
+        trial.exercise = next(name for name in self._turns if crew.drills or name not in DRILLS)
+        unit = self._plan.departments[trial.n % len(self._plan.departments)]
         trial.scene = Scene(
             self._city,
             crew,

@@ -7,7 +7,7 @@ import re
 from ctiserver.api.history import ThirdPartyCalled, ThirdPartyChanged
 from ctiserver.api.pushes import Alarm
 from ctiserver.api.states import AttemptState
-from ctiserver.model.effects import CallSeat, CallThirdParty, HangUpChannel, SendTo
+from ctiserver.model.effects import CallSeat, CallThirdParty, HangUpChannel
 from ctiserver.model.state import Attempt, Call, Leg, SeatPlace, State, attempt_uid, side_room
 from ctiserver.model.targets import Target, at_seat
 
@@ -70,7 +70,7 @@ def bring_seat(state: State, call: Call, seat: SeatPlace, by_agent: str) -> Atte
     """
     attempt = begin(state, call, at_seat(seat), by_agent=by_agent)
     ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
-    state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
+    state.send(ref, call.legs[call.citizen], "room-citizen", call.uid)
     ring(state, ref, call, attempt)
     state.dirty_calls.add(call.uid)
     return attempt

@@ -15,7 +15,7 @@ from ctiserver.api.history import CallbackAsked, CallbackChanged, CallQueued
 from ctiserver.api.pushes import CallbackGone, CallbackPush
 from ctiserver.api.states import Action, AttemptState, CallbackState, Role, SeatState
 from ctiserver.model import lines, outbound, seats
-from ctiserver.model.effects import HangUpChannel, SendTo, StartTimer
+from ctiserver.model.effects import HangUpChannel, StartTimer
 from ctiserver.model.state import Call, KeptPlace, Leg, SeatPlace, State
 from ctiserver.model.targets import may_call
 from hotline.local_time import local
@@ -47,7 +47,7 @@ def asked(state: State, leg: Leg) -> None:
     if goes_to == AGREED and call.id not in state.callbacks:
         keep(state, call)
     if leg.context == ASKED:
-        state.do(SendTo(state.ref("citizen"), leg.channel, goes_to, lines.home(state, call)))
+        state.send(state.ref("citizen"), leg, goes_to, lines.home(state, call))
 
 
 def keep(state: State, call: Call) -> None:

@@ -32,7 +32,7 @@ from ctiserver.model import (
     seats,
     spying,
 )
-from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller, SendTo
+from ctiserver.model.effects import AskResync, HangUpChannel, LookUpCaller
 from ctiserver.model.events import (
     BridgeEntered,
     BridgeLeft,
@@ -483,7 +483,7 @@ def prefer_last_agent(state: State, leg: Leg, queue: str) -> None:
         return
     seat = None if call.queued_us else last_agent.free_seat(state, call, queue)
     if seat is None:
-        state.do(SendTo(state.ref("citizen"), leg.channel, "queue", queue))
+        state.send(state.ref("citizen"), leg, "queue", queue)
         return
     begin_wait(state, call, queue)
     attempts.bring_seat(state, call, seat, "")
@@ -511,6 +511,8 @@ def enter(state: State, leg: Leg | None, *, bridge: str = "", room: str = "") ->
         leg.bridge = bridge
     if room:
         leg.room = room
+        if leg.bound == room:
+            leg.bound = ""
         state.touch(leg)
     if leg.watch is not None:
         came_to_room(state, call, leg)
@@ -711,13 +713,13 @@ def care_for_citizen(state: State, call: Call, *, is_promised: bool = False) -> 
     citizen = state.citizen_of(call)
     if citizen is None:
         return
-    was_held = citizen.context == "held"
+    was_held = citizen.context == "held" and not consult.is_on_the_way(call, citizen)
     if not (citizen.room or was_held):
         return
     if open_attempt(call) is not None or has_keeper(call) or spying.is_coming(call):
         return
     others = [leg for leg in call.legs.values() if leg is not citizen]
-    if not was_held and any(are_together(leg, citizen) for leg in others):
+    if not was_held and any(are_together(leg, citizen) or consult.is_on_the_way(call, leg) for leg in others):
         return
     for leg in others:
         state.do(HangUpChannel(state.ref("orphan"), leg.channel))
@@ -740,9 +742,9 @@ def hand_over(state: State, call: Call) -> None:
         return
     ref = state.ref("citizen")
     for leg in companions(call, citizen):
-        state.do(SendTo(ref, leg.channel, "room-seat" if leg.seat else "room-third", call.uid))
+        state.send(ref, leg, "room-seat" if leg.seat else "room-third", call.uid)
     consult.bring_supervisors(state, ref, call, call.uid)
-    state.do(SendTo(ref, citizen.channel, "room-citizen", call.uid))
+    state.send(ref, citizen, "room-citizen", call.uid)
 
 
 def outcome(state: State, call: Call) -> Outcome:

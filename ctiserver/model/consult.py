@@ -21,7 +21,7 @@ from ctiserver.api.commands import (
 )
 from ctiserver.api.states import Oversight, Role
 from ctiserver.model import attempts, lines
-from ctiserver.model.effects import HangUpChannel, MoveToRoom, SendTo
+from ctiserver.model.effects import HangUpChannel, MoveToRoom
 from ctiserver.model.state import (
     Call,
     Leg,
@@ -76,14 +76,14 @@ def hold(state: State, ref: str, seat: Leg, call: Call) -> None:
     """The seat to the side room with everybody else, the citizen to the music."""
     citizen, side = call.legs[call.citizen], side_room(call)
     if seat.bridge and not seat.room:
-        state.do(MoveToRoom(ref, citizen.channel, seat.channel, side, holds=call.uid))
+        move(state, ref, citizen, seat, side, holds=call.uid)
     else:
-        state.do(SendTo(ref, seat.channel, "room-seat", side))
+        state.send(ref, seat, "room-seat", side)
     for other in companions(call, seat):
-        state.do(SendTo(ref, other.channel, entrance(other), side))
+        state.send(ref, other, entrance(other), side)
     bring_supervisors(state, ref, call, side)
     if seat.room:
-        state.do(SendTo(ref, citizen.channel, "held", call.uid))
+        state.send(ref, citizen, "held", call.uid)
 
 
 def retrieve(state: State, ref: str, seat: Leg, call: Call) -> None:
@@ -97,18 +97,25 @@ def retrieve(state: State, ref: str, seat: Leg, call: Call) -> None:
 def bring_back(state: State, ref: str, seat: Leg, call: Call) -> None:
     """Seat and citizen to the citizen's room; whoever was consulted hears music."""
     for other in companions(call, seat):
-        state.do(SendTo(ref, other.channel, "held-third", call.uid))
-    state.do(SendTo(ref, seat.channel, "room-seat", call.uid))
+        state.send(ref, other, "held-third", call.uid)
+    state.send(ref, seat, "room-seat", call.uid)
     bring_supervisors(state, ref, call, call.uid)
-    state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
+    state.send(ref, call.legs[call.citizen], "room-citizen", call.uid)
 
 
 def unite(state: State, ref: str, call: Call, others: list[Leg]) -> None:
     """These and the citizen to the citizen's room; the citizen last, so that somebody is there."""
     for leg in others:
-        state.do(SendTo(ref, leg.channel, entrance(leg), call.uid))
+        state.send(ref, leg, entrance(leg), call.uid)
     bring_supervisors(state, ref, call, call.uid)
-    state.do(SendTo(ref, call.legs[call.citizen].channel, "room-citizen", call.uid))
+    state.send(ref, call.legs[call.citizen], "room-citizen", call.uid)
+
+
+def is_on_the_way(call: Call, leg: Leg) -> bool:
+    """Was sent to the citizen's room, and has not come there yet. Asterisk's threads tell of one move in any
+    order: the seat's end may come first, and parts nobody.
+    """
+    return leg.bound == call.uid
 
 
 def pass_on(state: State, ref: str, seat: Leg, call: Call, asked: Transfer) -> Refusal | None:
@@ -142,7 +149,7 @@ def send_away(state: State, ref: str, call: Call, context: str, exten: str) -> N
     citizen = call.legs[call.citizen]
     citizen.room, citizen.context = "", context
     state.touch(citizen)
-    state.do(SendTo(ref, citizen.channel, context, exten))
+    state.send(ref, citizen, context, exten)
 
 
 def give_away(state: State, ref: str, seat: Leg, call: Call) -> None:
@@ -151,10 +158,10 @@ def give_away(state: State, ref: str, seat: Leg, call: Call) -> None:
     """
     citizen = call.legs[call.citizen]
     for other in companions(call, seat) if is_held(call) else ():
-        state.do(SendTo(ref, other.channel, "held-third", call.uid))
+        state.send(ref, other, "held-third", call.uid)
     if citizen.room != call.uid:
         bring_supervisors(state, ref, call, call.uid)
-        state.do(SendTo(ref, citizen.channel, "room-citizen", call.uid))
+        state.send(ref, citizen, "room-citizen", call.uid)
 
 
 def let_go(state: State, leg: Leg) -> None:
@@ -172,7 +179,15 @@ def make_room(state: State, ref: str, seat: Leg, call: Call, *, apart: bool) -> 
     elif not apart and is_held(call):
         bring_back(state, ref, seat, call)
     elif not apart and (citizen.room != call.uid or seat.room != call.uid):
-        state.do(MoveToRoom(ref, citizen.channel, seat.channel, call.uid))
+        move(state, ref, citizen, seat, call.uid)
+
+
+def move(state: State, ref: str, citizen: Leg, seat: Leg, room: str, *, holds: str = "") -> None:
+    """Out of the queue's bridge, both at once: the seat to the room, the citizen too or, with `holds`, to the
+    music.
+    """
+    citizen.bound, seat.bound = "" if holds else room, room
+    state.do(MoveToRoom(ref, citizen.channel, seat.channel, room, holds=holds))
 
 
 def bring_supervisors(state: State, ref: str, call: Call, room: str) -> None:
@@ -183,7 +198,7 @@ def bring_supervisors(state: State, ref: str, call: Call, room: str) -> None:
         watch.room = room
         leg = call.legs.get(supervisor_uid(call.uid, watch.n))
         if leg is not None and leg.room and leg.room != room:
-            state.do(SendTo(ref, leg.channel, entrance(leg), room))
+            state.send(ref, leg, entrance(leg), room)
 
 
 def reunite(state: State, leg: Leg, room: str, conference: str) -> None:
@@ -201,7 +216,7 @@ def reunite(state: State, leg: Leg, room: str, conference: str) -> None:
         if other.room == room and other.conference not in ("", conference) and other is not leg
     ]
     for other in sorted(parted, key=lambda one: one.role is Role.CITIZEN):
-        state.do(SendTo(state.ref("parted"), other.channel, entrance(other), room))
+        state.send(state.ref("parted"), other, entrance(other), room)
 
 
 def entrance(leg: Leg) -> str:

@@ -83,7 +83,7 @@ def place(state: State, snapshot: SwitchSnapshot) -> None:
         for uid in uids:
             found = state.legs.get(uid)
             if found is not None:
-                found.room, found.conference = room, found.bridge
+                found.room, found.conference, found.bound = room, found.bridge, ""
     for leg in list(state.legs.values()):
         if leg.role is not Role.CITIZEN:
             calls.enter(state, leg)

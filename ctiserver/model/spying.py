@@ -10,7 +10,7 @@ from ctiserver.api.history import Supervised
 from ctiserver.api.pushes import Notice
 from ctiserver.api.states import PHONE_NOT_REACHED_ZH, SUPERVISED_ZH, Oversight, Role
 from ctiserver.model import calls, consult
-from ctiserver.model.effects import HangUpChannel, SendTo
+from ctiserver.model.effects import HangUpChannel
 from ctiserver.model.events import Channel
 from ctiserver.model.state import (
     Call,
@@ -113,7 +113,7 @@ def came(state: State, call: Call, leg: Leg) -> None:
     elif seat is None and is_left(state, call):
         state.do(HangUpChannel(state.ref("supervisor"), leg.channel))
     elif leg.watch is not None and leg.watch.room not in ("", leg.room):  # the seat went elsewhere meanwhile
-        state.do(SendTo(state.ref("supervisor"), leg.channel, "room-third", leg.watch.room))
+        state.send(state.ref("supervisor"), leg, "room-third", leg.watch.room)
 
 
 def is_left(state: State, call: Call) -> bool:

@@ -22,7 +22,7 @@ from ctiserver.api.states import (
     Seat,
     SeatState,
 )
-from ctiserver.model.effects import Effect, Record, StartTimer, Tell
+from ctiserver.model.effects import Effect, Record, SendTo, StartTimer, Tell
 from ctiserver.model.figures import COUNTED, MIDNIGHT, Day
 from hotline.moment import Moment
 
@@ -133,6 +133,8 @@ class Leg(msgspec.Struct, kw_only=True, gc=False):
     has_rung: bool = False
     bridge: str = ""
     room: str = ""
+    bound: str = ""
+    """The room that it was sent to and has not come to yet."""
     conference: str = ""
     """Which of the conferences of the room's name it came into."""
     is_on_hold: bool = False
@@ -344,6 +346,11 @@ class State:
         self.line_views: dict[str, Queue] = {}
         self.callback_views: dict[str, Callback] = {}
         self.actions_made = 0
+
+    def send(self, ref: str, leg: Leg, context: str, exten: str) -> None:
+        """Redirect a leg to another part of the dialplan."""
+        leg.bound = exten if context.startswith("room-") else ""
+        self.do(SendTo(ref, leg.channel, context, exten))
 
     def do(self, effect: Effect) -> None:
         """Add to what this step asks of the world."""

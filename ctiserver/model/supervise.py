@@ -36,7 +36,7 @@ from ctiserver.api.history import Supervised
 from ctiserver.api.pushes import Message, Notice
 from ctiserver.api.states import SUPERVISED_ZH, Action, Oversight, SeatState
 from ctiserver.model import attempts, callbacks, consult, lines, rests, seats, spying
-from ctiserver.model.effects import CallSupervisor, HangUpChannel, RaiseCaller, SendTo
+from ctiserver.model.effects import CallSupervisor, HangUpChannel, RaiseCaller
 from ctiserver.model.state import (
     Call,
     Leg,
@@ -153,7 +153,7 @@ def switch(
     watch.room = exten if context == "room-third" else ""
     if leg.room != exten:
         leg.joined_mono = 0
-        state.do(SendTo(ref, leg.channel, context, exten))
+        state.send(ref, leg, context, exten)
     else:  # in the room already, and now in the seat's place
         spying.note(state, leg)
         spying.relieve(state, call, seat)

@@ -52,7 +52,7 @@ async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 async def boss(there: Stage) -> AsyncIterator[Client]:
     """A supervisor, who sees everything."""
     async with Client(there.push_url, lambda: there.token_for(BOSS, BOSS_PHONE, Role.SUPERVISOR)) as client:
-        await client.until(lambda seen: seen.linked)
+        await client.until(lambda seen: seen.linked, 30)
         yield client
 
 
@@ -60,7 +60,7 @@ async def boss(there: Stage) -> AsyncIterator[Client]:
 async def signed_in(there: Stage, seat: str = SEAT, agent: str = AGENT) -> AsyncIterator[Client]:
     """An agent at work and not ready yet."""
     async with Client(there.push_url, lambda: there.token_for(agent, seat)) as client:
-        await client.until(lambda seen: seat in seen.seats and seen.linked)
+        await client.until(lambda seen: seat in seen.seats and seen.linked, 30)
         await client.ask("seat.sign_in")
         await client.until(lambda seen: seen.seats[seat].state is SeatState.NOT_READY)
         try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import msgspec
+import pytest
 
 from ctiserver.api.commands import (
     Actor,
@@ -22,10 +25,18 @@ from ctiserver.api.commands import (
 )
 from ctiserver.api.history import CallAnswered, CallEnded, SeatChanged
 from ctiserver.api.states import Action, AttemptState, LegState, Outcome, Phase, SeatState
-from ctiserver.model.effects import MoveToRoom, SendTo
-from ctiserver.model.events import ChannelHungUp, RoomJoined
+from ctiserver.model.effects import HangUpChannel, MoveToRoom, SendTo
+from ctiserver.model.events import ChannelChanged, ChannelHungUp, Event, RoomJoined, RoomLeft
 from tests.unit.test_floor import HOUSING, only, state_of, talking
 from tests.unit.world import World
+
+ITS_OWN = (("third is aside", "third leaves", "third comes"), ("citizen moves", "citizen comes"))
+"""What Asterisk tells of one channel comes in the order in which it happened."""
+TOLD = (*ITS_OWN[0], *ITS_OWN[1], "seat ends")
+
+
+def is_possible(order: tuple[str, ...]) -> bool:
+    return all(tuple(what for what in order if what in own) == own for own in ITS_OWN)
 
 
 def ask(world: World, command: object) -> object:
@@ -99,6 +110,41 @@ def test_a_completed_consultation_leaves_citizen_and_department_talking() -> Non
     assert state_of(world) is SeatState.WRAP_UP
     world.feed(*world.hang_up(third))
     assert [effect.context for effect in world.refs if isinstance(effect, SendTo)][-1] == "farewell"
+
+
+@pytest.mark.parametrize("order", [one for one in permutations(TOLD) if is_possible(one)])
+def test_in_whatever_order_a_completion_is_told_citizen_and_department_stay_together(
+    order: tuple[str, ...],
+) -> None:
+    world, citizen, leg, third = consulting()
+    actor = Actor(person="1001", name="甲", role="agent", seat="8001")
+    moving = msgspec.structs.replace(world.legs[citizen].channel, context="room-citizen", exten=citizen)
+    coming = msgspec.structs.replace(world.legs[third].channel, context="room-third", exten=citizen)
+    told: dict[str, Event] = {
+        "seat ends": ChannelHungUp(world.legs[leg].channel, 16),
+        "third is aside": RoomJoined(world.legs[third].channel, f"{citizen}.9"),
+        "third leaves": RoomLeft(third, f"{citizen}.9"),
+        "third comes": RoomJoined(coming, citizen),
+        "citizen moves": ChannelChanged(moving),
+        "citizen comes": RoomJoined(moving, citizen),
+    }
+    world.floor.command(actor, Complete(), world.now())
+    done = [effect for what in order for effect in world.floor.step(told[what], world.now())]
+    assert not [effect for effect in done if isinstance(effect, SendTo | HangUpChannel)]
+
+
+def test_a_department_that_is_gone_before_it_comes_leaves_nobody_in_an_empty_room() -> None:
+    world, citizen, leg, third = consulting()
+    actor = Actor(person="1001", name="甲", role="agent", seat="8001")
+    moving = msgspec.structs.replace(world.legs[citizen].channel, context="room-citizen", exten=citizen)
+    world.floor.command(actor, Complete(), world.now())
+    told = [
+        ChannelHungUp(world.legs[leg].channel, 16),
+        RoomJoined(moving, citizen),
+        ChannelHungUp(world.legs[third].channel, 16),
+    ]
+    done = [effect for event in told for effect in world.floor.step(event, world.now())]
+    assert [effect.context for effect in done if isinstance(effect, SendTo)] == ["farewell"]
 
 
 def test_a_busy_department_in_a_consultation_leaves_the_seat_with_a_held_citizen() -> None:
