@@ -9,19 +9,22 @@ from collections.abc import AsyncIterator, Callable
 import structlog
 from aiohttp import web
 
+from agent_desk.cases.desk import Desk
+from agent_desk.cases.intake import IntakeViews
+from agent_desk.cases.views import CaseViews
 from agent_desk.floor import Floor
 from agent_desk.guard import Guard
 from agent_desk.recordings import RecordingViews
 from agent_desk.sessions import Sessions
 from agent_desk.views import Views
-from hotline import secret
+from hotline import numbers, secret
 from hotline.db.engine import Database
 from hotline.errors import HotlineError, PortBusy
 from hotline.secret import Secrets
 from hotline.settings import Settings
 
-MOST_BYTES = 16 * 1024
-"""No form of ours is longer."""
+MOST_BYTES = 256 * 1024
+"""No form of ours is longer: a case's text has 20,000 characters, each of them nine bytes in a form."""
 _GOODBYE_S = 2.0
 
 log = structlog.get_logger()
@@ -35,6 +38,9 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     floor = Floor(settings, keys.push_key)
     app.add_routes(Views(settings, keys, database, sessions, floor).routes())
     app.add_routes(RecordingViews(settings, database, sessions).routes())
+    cases = Desk(settings, database, sessions)
+    app.add_routes(CaseViews(cases).routes())
+    app.add_routes(IntakeViews(cases).routes())
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:
         floor.start()
@@ -67,6 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], No
     """The desk from start to `stop`, with what the settings name; `on_ready` is called once it serves."""
     database = await Database.open(settings.database, is_durable=True)  # the audit trail is written here
     try:
+        await asyncio.to_thread(numbers.warm_up)
         runner = await serve(settings, secret.load_or_create(settings.state), database)
         try:
             on_ready()

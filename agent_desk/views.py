@@ -34,6 +34,7 @@ MISSED_DAYS = 3
 """Later than this nobody calls back: the citizen has called again, or given up."""
 MOST_MISSED = 200
 _DATABASE_S = 1.0
+_HOMES = {Role.AGENT: "/agent", Role.OFFICE: "/cases"}
 _OVERSEERS = frozenset({Role.SUPERVISOR, Role.ADMIN, Role.WALL})
 _BUSY = "登录人数较多，请稍候几秒再试"
 _DATABASE_DOWN = "暂时无法核对密码，请稍后再试；已登录的座席不受影响"
@@ -76,7 +77,7 @@ class Views:
     async def home(self, request: web.Request) -> web.Response:
         """To each role its page."""
         session = _session(request)
-        raise web.HTTPSeeOther("/agent" if session.person.role is Role.AGENT else "/wall")
+        raise web.HTTPSeeOther(_HOMES.get(session.person.role, "/wall"))
 
     async def log_in_page(self, request: web.Request) -> web.Response:
         """The form; whoever is logged in already goes on."""
@@ -156,6 +157,8 @@ class Views:
     async def push_token(self, request: web.Request) -> web.Response:
         """A token for one connection to the push server, with the server's time, which the page shows."""
         session = _api_session(request)
+        if session.person.role is Role.OFFICE:
+            raise web.HTTPForbidden
         if not await self._is_welcome(session):
             self._sessions.close(request[SESSION_ID])
             raise web.HTTPUnauthorized

@@ -7,10 +7,19 @@ from typing import Any, assert_never
 import msgspec
 
 from casework import moves as m
-from casework.deadlines import PROFILES, Calendar, NoCalendarYear, ProfileName, WorkingDays, ends_us
+from casework.deadlines import (
+    PROFILES,
+    Calendar,
+    Light,
+    NoCalendarYear,
+    ProfileName,
+    WorkingDays,
+    ends_us,
+    light,
+)
 from casework.moves import RULES, By, Move
 from casework.visits import Attempt, hindrance, is_given_up
-from casework.words import FINISHED, PLATFORM, CaseState, Ending, Kind, Part, Refusal
+from casework.words import AT_UNIT, FINISHED, PLATFORM, CaseState, Ending, Kind, Part, Refusal
 
 TITLE_LIMIT = 120
 TEXT_LIMIT = 20_000
@@ -58,6 +67,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     accept_due_us: int = 0
     due_us: int = 0
     """When the unit must have replied; 0 before the dispatch. Moved by a recorded grant or order alone."""
+    since_us: int = 0
+    """When the order came that `due_us` belongs to."""
     asked: Request | None = None
     is_return_refused: bool = False
     sent: int = 0
@@ -118,25 +129,57 @@ def is_late(case: Case, move: Move, now_us: int) -> bool:
             return False
 
 
+def light_of(case: Case, now_us: int, calendar: Calendar) -> Light | None:
+    """How near the deadline is while a unit has the case; None when nobody's time runs.
+
+    NoCalendarYear if the calendar does not know a year that the time runs through.
+    """
+    if case.state not in AT_UNIT:
+        return None
+    is_by_days = isinstance(PROFILES[case.profile].finish, WorkingDays)
+    return light(case.since_us or case.received_us, case.due_us, now_us, calendar if is_by_days else None)
+
+
 _NO_CALENDAR = Calendar(years=frozenset())
 
 
+def possible(case: Case, actor: m.Actor) -> list[type[Move]]:
+    """What this person may do with the case now, as far as state, part and unit decide it."""
+    return [kind for kind in RULES if _barred(case, kind, actor) is None and _is_pending(case, kind)]
+
+
+def _is_pending(case: Case, kind: type[Move]) -> bool:
+    """Whether a decision has something to decide, and a request is not made twice."""
+    if kind in (m.GrantReturn, m.RefuseReturn):
+        return case.asked is not None and case.asked.is_return
+    if kind in (m.GrantExtension, m.RefuseExtension):
+        return case.asked is not None and not case.asked.is_return
+    if kind is m.AskReturn and (case.is_first_assigned or case.is_return_refused):
+        return False
+    return case.asked is None or kind not in (m.AskReturn, m.AskExtension, m.PassDown)
+
+
 def _objection(case: Case, move: Move) -> Refusal | None:
-    rule = RULES[type(move)]
     if not move.reason.strip():
         return Refusal.NO_REASON
     if len(move.reason) > TEXT_LIMIT or len(getattr(move, "unit", "")) > NAME_LIMIT:
         return Refusal.TOO_LONG
+    return _barred(case, type(move), move.actor)
+
+
+def _barred(case: Case, kind: type[Move], actor: m.Actor) -> Refusal | None:
+    """Why a move of this kind is not for the case's state, or not for this person."""
+    rule = RULES[kind]
     if case.state not in rule.states:
         return _BY_STATE.get(case.state, Refusal.WRONG_STATE)
     match rule.by:
         case By.OWNER:
-            is_theirs = move.actor.part is Part.UNIT and move.actor.unit == case.chain[-1]
+            is_theirs = actor.part is Part.UNIT and actor.unit == case.chain[-1]
             return None if is_theirs else Refusal.NOT_YOUR_UNIT
         case By.ABOVE:
-            return None if _is_above(case, move.actor) else Refusal.NOT_ABOVE
+            return None if _is_above(case, actor) else Refusal.NOT_ABOVE
         case parts:
-            is_theirs = move.actor.unit == PLATFORM and move.actor.part in parts
+            is_theirs = actor.unit == PLATFORM and actor.part in parts
             return None if is_theirs else Refusal.NOT_YOUR_PART
 
 
@@ -221,6 +264,7 @@ def _dispatch(case: Case, move: m.Dispatch, now_us: int, calendar: Calendar) -> 
         profile=move.profile,
         assisting=move.assisting,
         is_first_assigned=move.is_first_assigned,
+        since_us=now_us,
         due_us=ends_us(profile.finish, now_us, calendar),
     )
     return _send(sent, (PLATFORM, move.unit), now_us, calendar)
@@ -293,7 +337,7 @@ def _decide_return(
     due_us = case.due_us
     if isinstance(finish, WorkingDays):
         due_us = ends_us(WorkingDays(max(0, finish.count - 1)), now_us, calendar)
-    granted = _with(case, returned=case.returned + 1, due_us=due_us)
+    granted = _with(case, returned=case.returned + 1, since_us=now_us, due_us=due_us)
     return _send(granted, (*case.chain[:-1], move.unit), now_us, calendar)
 
 
@@ -332,7 +376,8 @@ def _hear(case: Case, move: m.Visited, now_us: int, calendar: Calendar) -> Case 
 def _rework(case: Case, now_us: int, calendar: Calendar) -> Case:
     """The order to work again sets the profile's time anew; the late reply before it stays late."""
     due_us = ends_us(PROFILES[case.profile].finish, now_us, calendar)
-    return _with(_send_back(case), due_us=due_us, closed_us=0, ending=Ending.NONE, visited=None)
+    again = _with(_send_back(case), since_us=now_us, due_us=due_us)
+    return _with(again, closed_us=0, ending=Ending.NONE, visited=None)
 
 
 def _reopen(case: Case, now_us: int, calendar: Calendar) -> Case | Refusal:

@@ -8,7 +8,7 @@ from enum import Enum, auto
 import msgspec
 
 from casework.deadlines import ProfileName
-from casework.words import PLATFORM, CaseState, OutOfScope, Part, Satisfaction
+from casework.words import AT_UNIT, PLATFORM, CaseState, OutOfScope, Part, Satisfaction
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -195,8 +195,7 @@ JINAN, REFORM = "济南市民服务热线工作规范", "接诉即办改革经�
 SECRECY, MERGING = "GB/T 33358-2016", "国办发〔2025〕66号"
 
 _S = CaseState
-_AT_UNIT = frozenset({_S.DISPATCHED, _S.ACCEPTED, _S.WORKING})
-_OPEN = _AT_UNIT | {_S.INTAKE, _S.REPLIED, _S.REVIEWED, _S.VISITING}
+_OPEN = AT_UNIT | {_S.INTAKE, _S.REPLIED, _S.REVIEWED, _S.VISITING}
 
 
 def _by(*parts: Part) -> frozenset[Part]:
@@ -213,15 +212,15 @@ RULES: dict[type[Move], Rule] = {
     Answer: Rule("咨询类诉求根据知识库直接解答", TAIAN + "六（一）", _FRONT, _in(_S.INTAKE)),
     TurnAway: Rule("不属受理范围，解释清楚，指明办理途径", TAIAN + "三", _FRONT, _in(_S.INTAKE)),
     Dispatch: Rule("分级负责、归口管理、属地优先", TAIAN + "六（二）", _BACK, _in(_S.INTAKE)),
-    PassDown: Rule("四级联动，下级平台办理上级平台指令", YONGNING + "二（一）", By.OWNER, _AT_UNIT),
+    PassDown: Rule("四级联动，下级平台办理上级平台指令", YONGNING + "二（一）", By.OWNER, AT_UNIT),
     Accept: Rule("对转办事项及时接收", TAIAN + "六（二）", By.OWNER, _in(_S.DISPATCHED)),
     Start: Rule("接到指令后到场调查处理", JINAN, By.OWNER, _in(_S.ACCEPTED)),
-    AskReturn: Rule("第一个工作日内申请退回，说明理由和建议", YONGNING + "三（二）", By.OWNER, _AT_UNIT),
-    GrantReturn: Rule("理由充分，重新认定，核减一个工作日", YONGNING + "三（二）", By.ABOVE, _AT_UNIT),
-    RefuseReturn: Rule("理由不充分，按照原定时限办结", YONGNING + "三（二）", By.ABOVE, _AT_UNIT),
-    AskExtension: Rule("二个工作日内申请延时，写明理由", YONGNING + "三（三）", By.OWNER, _AT_UNIT),
-    GrantExtension: Rule("上一级平台审核，一般不超过五个工作日", YONGNING + "三（三）", By.ABOVE, _AT_UNIT),
-    RefuseExtension: Rule("上一级平台审核，延时未通过", YONGNING + "三（三）", By.ABOVE, _AT_UNIT),
+    AskReturn: Rule("第一个工作日内申请退回，说明理由和建议", YONGNING + "三（二）", By.OWNER, AT_UNIT),
+    GrantReturn: Rule("理由充分，重新认定，核减一个工作日", YONGNING + "三（二）", By.ABOVE, AT_UNIT),
+    RefuseReturn: Rule("理由不充分，按照原定时限办结", YONGNING + "三（二）", By.ABOVE, AT_UNIT),
+    AskExtension: Rule("二个工作日内申请延时，写明理由", YONGNING + "三（三）", By.OWNER, AT_UNIT),
+    GrantExtension: Rule("上一级平台审核，一般不超过五个工作日", YONGNING + "三（三）", By.ABOVE, AT_UNIT),
+    RefuseExtension: Rule("上一级平台审核，延时未通过", YONGNING + "三（三）", By.ABOVE, AT_UNIT),
     Reply: Rule("结果反馈当事人，同时回复平台", TAIAN + "六（二）", By.OWNER, _in(_S.ACCEPTED, _S.WORKING)),
     PassReview: Rule(
         "审核达标", YONGNING + "三（四）", _REVIEW, _in(_S.REPLIED)
@@ -252,6 +251,16 @@ RULES: dict[type[Move], Rule] = {
     KeepSecret: Rule("市民要求保密的，隐去姓名和号码", SECRECY, _FRONT, _OPEN),
 }  # fmt: skip
 """One line for each move: its rule, its source, whose it is and where it starts."""
+
+LABELS: dict[type[Move], str] = {
+    Answer: "直接答复", TurnAway: "不予受理", Dispatch: "转办", PassDown: "转下级办理", Accept: "签收",
+    Start: "开始办理", AskReturn: "申请退回", GrantReturn: "同意退回", RefuseReturn: "驳回退回",
+    AskExtension: "申请延期", GrantExtension: "同意延期", RefuseExtension: "驳回延期", Reply: "反馈办理结果",
+    PassReview: "审核通过", SendBack: "发回重办", Unreached: "回访未接通", Visited: "回访", Close: "办结",
+    CloseSigned: "签批办结", CloseWithMaster: "随主单办结", Reopen: "重新办理", Archive: "归档", Urge: "催办",
+    Merge: "并案", KeepSecret: "改为保密",
+}  # fmt: skip
+"""What each move is called on pages."""
 
 OPENING = "受理即编号登记（泰政发〔2016〕1号六（一））"
 

@@ -84,12 +84,6 @@ async def verify_history(session: AsyncSession) -> list[BrokenLink]:
     return await store.verify(session)
 
 
-def shown_to(case: Case, part: Part) -> Case:
-    """The case as somebody may see it: a secret one without the citizen for units (GB/T 33358-2016)."""
-    is_hidden = case.is_secret and part is Part.UNIT
-    return msgspec.structs.replace(case, citizen="", conversation="") if is_hidden else case
-
-
 async def _open(session: AsyncSession, new: NewCase, node: str, now_us: int) -> Case:
     day = compact_day(now_us)
     case = Case(

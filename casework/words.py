@@ -35,6 +35,8 @@ _STATES = dict(
         strict=True,
     )
 )
+AT_UNIT = frozenset({CaseState.DISPATCHED, CaseState.ACCEPTED, CaseState.WORKING})
+"""A unit has it, and its time runs."""
 FINISHED = frozenset({CaseState.CLOSED, CaseState.ARCHIVED})
 
 

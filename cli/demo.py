@@ -147,6 +147,9 @@ def _invite(settings: Settings, busy: int, say: Say) -> None:
     say(f"  the desk     http://{settings.desk.host}:{settings.desk.port}/")
     say(f"  an agent     {1001 + busy}, at a free seat: {free[0]} to {free[-1]}")
     say("  a supervisor 9001, who sees the wall of seats")
+    say(
+        "  cases        8101 dispatches, 8201 reviews, 8301 visits back, 8401 supervises, 8501 on do the work"
+    )
     say(f"  password     {demo_password(settings)}   (for all of them)")
     say(f"  logs         {settings.state / 'log'}")
     say("  Ctrl+C ends it")

@@ -273,6 +273,21 @@ def person_skills(
     say(f"{number} serves {', '.join(f'{name} (penalty {penalty})' for name, penalty in served.items())}")
 
 
+@person.command("posts")
+def person_posts(
+    number: Annotated[str, typer.Argument(help="the person's number (工号)")],
+    post: Annotated[
+        list[str] | None,
+        typer.Option("--post", help="dispatcher, reviewer, visitor, supervisor, agent, or unit:ID"),
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Say as what somebody works on cases from now on; without any post they see none."""
+    wanted = [people_of.read_post(word) for word in post or ()]
+    asyncio.run(people_of.give_posts(settings_from(settings)[0], number, wanted))
+    say(f"{number} works on cases as {', '.join(post or ()) or 'nothing'}")
+
+
 @app.command()
 def phone(seat: str, settings: SettingsFile = None) -> None:
     """What to enter into a SIP phone of ours; its password goes to a file that you alone may read."""

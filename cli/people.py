@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from asterisk_conf.render import seat_password
+from casework.store import posts as posts_of
+from casework.store.posts import BadPost, Post
+from casework.words import Part
 from cli.database import ensure, reading, writing
 from hotline import clock
 from hotline.errors import HotlineError
@@ -41,6 +44,23 @@ async def give_skills(settings: Settings, number: str, penalties: dict[str, int]
     await ensure(settings)
     async with writing(settings, "the skills were not written") as session:
         await set_skills(session, number, penalties)
+
+
+async def give_posts(settings: Settings, number: str, posts: list[Post]) -> None:
+    """Let somebody act on cases by these posts, and no others; BadPost when one cannot be given."""
+    await ensure(settings)
+    async with writing(settings, "the posts were not written") as session:
+        await posts_of.give_posts(session, number, posts)
+
+
+def read_post(word: str) -> Post:
+    """`dispatcher`, or `unit:heating` for the people of a unit; BadPost for anything else."""
+    name, _, unit = word.partition(":")
+    try:
+        return Post(Part[name.upper()], unit)
+    except KeyError:
+        known = ", ".join(part.name.lower() for part in Part)
+        raise BadPost(f"{name!r} is no post; the posts are {known}") from None
 
 
 def write_account(settings: Settings, seat: str) -> Path:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from casework import city
 from casework.demo import seed_cases
+from casework.staff import seed_staff, staff
+from casework.store.matters import save_matters
 from hotline import clock, directory
 from hotline.db.engine import Database
 from hotline.identity.demo import demo_people
@@ -35,9 +38,13 @@ async def seed(settings: Settings) -> None:
     database = await Database.open(settings.database)
     try:
         now_us = clock.now().utc_us
+        units, password = city.demo_units(), demo_password(settings)
         async with database.begin() as session:
-            await directory.save_units(session, directory.demo_directory())
-            await seed_people(session, demo_people(settings.seats.count), demo_password(settings), now_us)
+            await directory.save_units(session, units)
+            await seed_people(session, demo_people(settings.seats.count), password, now_us)
+            await session.flush()
+            await save_matters(session, city.matters(units))
+            await seed_staff(session, staff(units), password, now_us)
         citizens = tuple(f"+86{demo_number(n)}" for n in range(1, KNOWN_CITIZENS + 1))
         await seed_cases(database, citizens, settings.node, now_us)
     finally:

@@ -11,6 +11,8 @@ from hotline.directory import BadUnit, Unit, UnitKind, all_units, save_units
 from hotline.settings import Settings
 
 COLUMNS = ("id", "name", "initials", "kind", "numbers", "office_hours", "office_remark")
+PARENT = "parent"
+"""A column more, which a table may have: the id of the unit one tier above."""
 
 
 def read_units(path: Path) -> tuple[Unit, ...]:
@@ -18,8 +20,8 @@ def read_units(path: Path) -> tuple[Unit, ...]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file, strict=True)
-            if tuple(rows.fieldnames or ()) != COLUMNS:
-                raise BadUnit(f"{path}: the first line must be {','.join(COLUMNS)}")
+            if tuple(rows.fieldnames or ()) not in (COLUMNS, (*COLUMNS, PARENT)):
+                raise BadUnit(f"{path}: the first line must be {','.join(COLUMNS)}, and may add {PARENT}")
             units = tuple(_unit(path, rows.line_num, row) for row in rows)
     except OSError as error:
         raise BadUnit(f"cannot read {path}: {error.strerror}") from error
@@ -34,7 +36,7 @@ def read_units(path: Path) -> tuple[Unit, ...]:
 
 def _unit(path: Path, line: int, row: dict[str | None, str | None]) -> Unit:
     if None in row or None in row.values():
-        raise BadUnit(f"{path}, line {line}: there must be {len(COLUMNS)} columns")
+        raise BadUnit(f"{path}, line {line}: there must be {len(row) - (None in row)} columns")
     id_, name, initials, kind, numbers, hours, remark = (str(row[column]).strip() for column in COLUMNS)
     if kind not in list(UnitKind):
         raise BadUnit(f"{path}, line {line}: {kind!r} is none of {', '.join(UnitKind)}")
@@ -46,6 +48,7 @@ def _unit(path: Path, line: int, row: dict[str | None, str | None]) -> Unit:
         numbers=tuple(number.strip() for number in numbers.split(";") if number.strip()),
         office_hours=hours,
         office_remark=remark,
+        parent=str(row.get(PARENT, "")).strip(),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import JSON, Integer, String, select
+from sqlalchemy import JSON, Integer, String, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -29,6 +29,8 @@ class UnitKind(StrEnum):
     """县市区、功能区"""
     TOWN = "town"
     """乡镇街道"""
+    VILLAGE = "village"
+    """村居社区"""
     SERVICE = "service"
     """水电气暖等公共服务企业"""
 
@@ -46,6 +48,8 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """办公时间 in the form of `hotline.office_hours`; "" when nobody has said."""
     office_remark: str = ""
     """What the form cannot say: 采暖季全天."""
+    parent: str = ""
+    """The id of the unit one tier above; "" right below the platform."""
 
 
 class UnitRow(Base):
@@ -60,6 +64,7 @@ class UnitRow(Base):
     numbers: Mapped[list[str]] = mapped_column(JSON)
     office_hours: Mapped[str] = mapped_column(String(120))
     office_remark: Mapped[str] = mapped_column(String(120))
+    parent: Mapped[str] = mapped_column(String(31), server_default=text("''"))
     position: Mapped[int] = mapped_column(Integer)
 
 
@@ -79,6 +84,7 @@ async def save_units(session: AsyncSession, units: tuple[Unit, ...]) -> None:
             numbers=list(unit.numbers),
             office_hours=unit.office_hours,
             office_remark=unit.office_remark,
+            parent=unit.parent,
             position=position,
         )
         await session.merge(row)
@@ -119,6 +125,8 @@ def _check(unit: Unit) -> None:
     for number in unit.numbers:
         if not _NUMBER.fullmatch(number):
             raise BadUnit(f"unit {unit.id}: {number!r} is not a number of 3 to 16 digits")
+    if unit.parent == unit.id or (unit.parent and not _ID.fullmatch(unit.parent)):
+        raise BadUnit(f"unit {unit.id}: {unit.parent!r} cannot be the id of the unit above it")
     _check_hours(unit)
 
 
@@ -141,6 +149,7 @@ def _unit(row: UnitRow) -> Unit:
         numbers=tuple(row.numbers),
         office_hours=row.office_hours,
         office_remark=row.office_remark,
+        parent=row.parent,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from casework.case import Case
 from casework.history import BrokenLink, Entry, Link, broken_links, digest
-from casework.store.tables import CaseCounterRow, CaseMoveRow, CaseRow
+from casework.store.tables import CaseCounterRow, CaseMoveRow, CasePartyRow, CaseRow
 from casework.words import FINISHED, CaseState
 
 _NEXT = text(
@@ -32,7 +32,7 @@ async def next_count(session: AsyncSession, day: str) -> int:
 async def load(session: AsyncSession, id_: str, *, lock: bool = False) -> Case | None:
     """The case with that id; `lock` keeps others from moving it until the transaction ends."""
     row = await session.get(CaseRow, id_, with_for_update=lock)
-    return _case(row) if row is not None else None
+    return case_of(row) if row is not None else None
 
 
 async def of_citizen(
@@ -44,7 +44,7 @@ async def of_citizen(
     if is_open is not None:
         query = query.where(~finished if is_open else finished)
     rows = await session.scalars(query.order_by(CaseRow.created_us.desc(), CaseRow.id.desc()).limit(limit))
-    return [_case(row) for row in rows]
+    return [case_of(row) for row in rows]
 
 
 async def followers(session: AsyncSession, master: str) -> list[str]:
@@ -65,8 +65,17 @@ async def add(session: AsyncSession, case: Case, first: Entry) -> None:
 async def save(session: AsyncSession, case: Case, entry: Entry) -> None:
     """Write the case as it stands after the move, and the move. The case was loaded in this transaction."""
     row = await session.get_one(CaseRow, case.id)
+    before, now = parties(case_of(row)), parties(case)
+    if before != now:
+        await session.execute(delete(CasePartyRow).where(CasePartyRow.case_id == case.id))
+        session.add_all(CasePartyRow(unit=unit, case_id=case.id) for unit in now)
     _write(row, case)
     _append(session, row, entry)
+
+
+def parties(case: Case) -> set[str]:
+    """Whom an open case concerns beside the unit that has it."""
+    return {*case.chain[1:-1], *case.assisting} if case.is_open else set()
 
 
 async def count_of(session: AsyncSession, id_: str) -> int:
@@ -126,9 +135,12 @@ def _write(row: CaseRow, case: Case) -> None:
     for name in _COLUMNS:
         setattr(row, name, fields.pop(name))
     row.progress = msgspec.json.encode(fields).decode()
+    row.asked = "" if case.asked is None else "return" if case.asked.is_return else "extension"
+    row.above = case.chain[-2] if len(case.chain) > 1 else ""
 
 
-def _case(row: CaseRow) -> Case:
+def case_of(row: CaseRow) -> Case:
+    """The case that the row keeps."""
     progress = msgspec.json.decode(row.progress)
     return msgspec.convert(progress | {name: getattr(row, name) for name in _COLUMNS}, Case)
 

@@ -18,6 +18,8 @@ class CaseRow(Base):
         Index(None, "citizen", "created_us"),
         Index(None, "state", "due_us"),
         Index(None, "topic", "place"),
+        Index(None, "unit", "state", "due_us"),
+        Index(None, "above", "asked"),
     )
 
     id: Mapped[Key]
@@ -39,6 +41,10 @@ class CaseRow(Base):
     master: Mapped[str] = mapped_column(String(80), server_default=_EMPTY, index=True)
     progress: Mapped[str] = mapped_column(Text, server_default="{}")
     """The case's other fields as JSON."""
+    asked: Mapped[str] = mapped_column(String(12), server_default=_EMPTY)
+    """What its unit has asked for: "return", "extension" or nothing."""
+    above: Mapped[str] = mapped_column(String(60), server_default=_EMPTY)
+    """The unit that decides about it: the tier above the one that has the case."""
     moves: Mapped[int] = mapped_column(Integer, server_default=_NO)
     """How many entries its history has."""
     head: Mapped[str] = mapped_column(String(64), server_default=_EMPTY)
@@ -67,6 +73,15 @@ class CaseMoveRow(Base):
     is_late: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     digest: Mapped[str] = mapped_column(String(64), server_default=_EMPTY)
     """Of this entry and the digest before it: `casework.history.digest`."""
+
+
+class CasePartyRow(Base):
+    """A unit that an open case concerns beside the one that has it: assisting, or it has passed it down."""
+
+    __tablename__ = "case_parties"
+
+    unit: Mapped[str] = mapped_column(String(60), primary_key=True)
+    case_id: Mapped[str] = mapped_column(String(80), ForeignKey("cases.id"), primary_key=True, index=True)
 
 
 class CaseCounterRow(Base):

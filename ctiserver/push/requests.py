@@ -72,7 +72,7 @@ def read(message: bytes) -> tuple[Request, Command]:
 
 def refusal_for(role: Role, seat: str, command: Command) -> Code | None:
     """Why a person may not command that at all; what the floor allows now is the model's to say."""
-    if role is Role.WALL:
+    if role in (Role.WALL, Role.OFFICE):
         return Code.NOT_ALLOWED
     if isinstance(command, SuperviseCommand):
         return Code.NOT_ALLOWED if role is Role.AGENT else None

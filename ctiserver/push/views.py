@@ -52,6 +52,8 @@ def visible(snapshot: Snapshot, viewer: Viewer) -> Snapshot:
                 queues=snapshot.queues,
                 linked=snapshot.linked,
             )
+        case Role.OFFICE:
+            return Snapshot(linked=snapshot.linked)
         case Role.AGENT:
             own = tuple(_to_agent(call) for call in snapshot.conversations if _concerns(call, viewer.seat))
             ids = {call.id for call in own}
@@ -85,10 +87,17 @@ class View:
                 return (push,)
             case Role.WALL:
                 return self._for_wall(push)
+            case Role.OFFICE:
+                return self._for_office(push)
             case Role.AGENT:
                 return self._for_agent(push)
             case _:
                 assert_never(self.viewer.role)
+
+    def _for_office(self, push: Push) -> tuple[Push, ...]:
+        if isinstance(push, Snapshot):
+            return (visible(push, self.viewer),)
+        return (push,) if isinstance(push, LinkPush) else ()
 
     def _for_wall(self, push: Push) -> tuple[Push, ...]:
         match push:

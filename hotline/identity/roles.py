@@ -12,6 +12,8 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"
     ADMIN = "admin"
     WALL = "wall"
+    OFFICE = "office"
+    """Works on cases alone; sees nothing of the floor."""
 
     @property
     def label(self) -> str:
@@ -24,4 +26,5 @@ _LABELS = {
     Role.SUPERVISOR: "班长",
     Role.ADMIN: "管理员",
     Role.WALL: "大屏",
+    Role.OFFICE: "办件员",
 }

@@ -19,6 +19,7 @@ from casework.deadlines import ProfileName
 from casework.demo import seed_cases
 from casework.history import BrokenLink, move_of
 from casework.moves import Actor, Move
+from casework.rights import shown_to
 from casework.service import (
     NewCase,
     cases_of,
@@ -26,7 +27,6 @@ from casework.service import (
     journal,
     move_case,
     open_case,
-    shown_to,
     verify_history,
 )
 from casework.words import CaseState, Ending, Part, Refusal, Satisfaction
@@ -240,7 +240,7 @@ async def test_only_an_open_case_that_is_not_merged_leads_others(database: Datab
 async def test_a_secret_cases_citizen_is_hidden_from_units(database: Database) -> None:
     """GB/T 33358-2016: who asks for secrecy is not named to the department."""
     case = await move(database, (await opened(database)).id, m.KeepSecret(actor=AGENT, reason="市民要求"))
-    assert shown_to(case, Part.UNIT).citizen == "" and shown_to(case, Part.VISITOR).citizen == CITIZEN
+    assert shown_to(case, [WORKER]).citizen == "" and shown_to(case, [VISITOR]).citizen == CITIZEN
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+import casework.store.matters
+import casework.store.posts
 import ctiserver.archive.tables
 import ctiserver.store.tables
 import hotline.audit
@@ -26,6 +28,8 @@ from hotline.directory import UnitRow
 from hotline.errors import DatabaseUnavailable
 
 ROOMS = (
+    casework.store.matters,
+    casework.store.posts,
     CaseMoveRow,
     ctiserver.archive.tables,
     ctiserver.store.tables,

@@ -355,7 +355,7 @@ async def test_the_directory_is_for_those_who_are_logged_in(browser: Browser) ->
 
 async def test_an_oversized_form_is_refused(browser: Browser) -> None:
     await browser.get("/login")
-    answer = await browser.post("/login", number="1001", password="x" * 100_000)
+    answer = await browser.post("/login", number="1001", password="x" * 300_000)
     assert answer.status == 413
 
 

@@ -203,5 +203,5 @@ def test_a_body_of_another_shape_is_refused_even_when_signed() -> None:
 
 
 def test_every_role_has_a_chinese_name() -> None:
-    assert {role.label for role in Role} == {"话务员", "班长", "管理员", "大屏"}
+    assert {role.label for role in Role} == {"话务员", "班长", "管理员", "大屏", "办件员"}
     assert all(refusal.label for refusal in LogInRefusal)

@@ -43,6 +43,7 @@ VIEWERS = (
     Viewer(Role.AGENT),
     Viewer(Role.SUPERVISOR),
     Viewer(Role.WALL),
+    Viewer(Role.OFFICE),
 )
 LIMITS = Limits(kept=20)
 
@@ -160,6 +161,8 @@ class ViewMachine(FloorMachine):
     @invariant()
     def agents_and_walls_never_hold_what_is_not_theirs(self) -> None:
         for eye in self.eyes:
+            if eye.viewer.role is Role.OFFICE:
+                assert eye.seen.seats == eye.seen.conversations == {}
             if eye.viewer.role is Role.WALL:
                 assert not eye.seen.conversations and not eye.seen.contexts
                 assert not any(one.agent_name or one.conversation for one in eye.seen.seats.values())

@@ -1,0 +1,88 @@
+"""Owns what the pages of casework share: who asks, by which posts; the units; a failing database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_desk import pages
+from agent_desk.guard import SESSION_ID, session_of
+from agent_desk.sessions import Sessions
+from casework.moves import Actor
+from casework.organisation import Tree
+from casework.store.posts import posts_of
+from hotline.db.engine import FAILURES, Database, reason
+from hotline.directory import all_units
+from hotline.identity.people import Person, find_person
+from hotline.settings import Settings
+
+_DATABASE_S = 5.0
+_DOWN = "数据库暂不可用，请稍后重试；没有内容被保存"
+
+log = structlog.get_logger()
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """Who asks for a page, and as what they act on cases."""
+
+    person: Person
+    posts: tuple[Actor, ...]
+
+
+class Desk:
+    """The settings, the database and the sessions behind every page of casework."""
+
+    def __init__(self, settings: Settings, database: Database, sessions: Sessions) -> None:
+        self.settings = settings
+        self.database = database
+        self._sessions = sessions
+
+    async def asker(self, request: web.Request, session: AsyncSession) -> Asker:
+        """Whoever has a post, asked of the database anew: one that was taken away is gone at once."""
+        person = await find_person(session, session_of(request).person.number)
+        posts = await posts_of(session, person) if person is not None and person.enabled else ()
+        if person is None or not posts:
+            raise web.HTTPForbidden
+        return Asker(person, posts)
+
+    async def tree(self, session: AsyncSession) -> Tree:
+        """The units as they are now."""
+        return Tree(await all_units(session))
+
+    def page(
+        self, request: web.Request, name: str, asker: Asker, status: int = 200, **values: object
+    ) -> web.Response:
+        """One page, with what all of them show."""
+        text = pages.render(
+            f"cases/{name}.html",
+            form_word=self._sessions.form_word(request[SESSION_ID]),
+            city=self.settings.city,
+            person=asker.person,
+            posts=asker.posts,
+            **values,
+        )
+        return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def with_database(handler: Handler) -> Handler:
+    """Answers by a page of our own when the database fails or is late; what it was asked is never logged."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(_DATABASE_S):
+                return await handler(request)
+        except FAILURES as error:
+            log.warning("desk_cases_without_database", why=reason(error))
+        if request.path.startswith("/api/"):
+            return web.json_response({"message": _DOWN}, status=503)
+        return web.Response(text=pages.error_page(503, _DOWN), status=503, content_type="text/html")
+
+    return answer

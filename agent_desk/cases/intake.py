@@ -1,0 +1,169 @@
+"""Owns how a case is taken in (受理): during a call by a script's request, otherwise by a form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from multidict import MultiDict
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_desk.cases import forms
+from agent_desk.cases.desk import Asker, Desk, with_database
+from agent_desk.guard import api_session_of
+from casework.case import NAME_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Case
+from casework.catalogue import Suggestion, suggest
+from casework.service import NewCase, open_case
+from casework.store.matters import all_matters
+from casework.words import Kind, Part, Refusal
+from hotline import clock
+from hotline.numbers import describe
+
+_FRONT = frozenset({Part.AGENT, Part.DISPATCHER, Part.SUPERVISOR})
+"""Who takes cases in."""
+_MOST_MATTERS = 12
+
+
+class Filing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a page sends to file a case. `number`: as dialled; `conversation`: the call's id."""
+
+    title: str
+    text: str = ""
+    kind: Kind = Kind.HELP
+    topic: str = ""
+    place: str = ""
+    unit: str = ""
+    number: str = ""
+    conversation: str = ""
+    is_secret: bool = False
+
+
+class IntakeViews:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """The form's address, and those of the agent's page."""
+        return (
+            web.get("/cases/new", with_database(self.form)),
+            web.post("/cases/new", with_database(self.take_in)),
+            web.post("/api/cases", with_database(self.file)),
+            web.post("/api/cases/suggestion", with_database(self.suggestion)),
+        )
+
+    async def form(self, request: web.Request) -> web.Response:
+        """The empty form."""
+        async with self._desk.database.read() as session:
+            asker = await self._front(request, session)
+            return await self._form_page(request, session, asker, MultiDict())
+
+    async def take_in(self, request: web.Request) -> web.Response:
+        """File what the form says; refused, it comes back as it was typed."""
+        form = await request.post()
+        names = [name for name in Filing.__struct_fields__ if name not in ("is_secret", "conversation")]
+        values: dict[str, Any] = {name: forms.text(form, name) for name in names}
+        async with self._desk.database.read() as session:
+            asker = await self._front(request, session)
+        try:
+            filing = msgspec.convert(values | {"is_secret": "is_secret" in form}, Filing)
+        except msgspec.ValidationError:
+            message = "诉求类型不对，请重新选择"
+        else:
+            case = await self._open(filing, asker)
+            if isinstance(case, Case):
+                raise web.HTTPSeeOther(f"/cases/{case.id}")
+            message = case.value
+        async with self._desk.database.read() as session:
+            return await self._form_page(request, session, asker, form, message)
+
+    async def file(self, request: web.Request) -> web.Response:
+        """The agent's page files a case during the call: 201 with its number, 422 with why not."""
+        api_session_of(request)
+        filing = _decoded(await request.read())
+        async with self._desk.database.read() as session:
+            asker = await self._front(request, session)
+        case = await self._open(filing, asker)
+        if isinstance(case, Refusal):
+            return web.json_response({"code": case.name.lower(), "message": case.value}, status=422)
+        return web.json_response(
+            {"id": case.id, "number": case.number, "state": case.state.value}, status=201
+        )
+
+    async def suggestion(self, request: web.Request) -> web.Response:
+        """Whom to send it to and why, from what is typed so far; `unit` null when nothing is known."""
+        api_session_of(request)
+        filing = _decoded(await request.read())
+        async with self._desk.database.read() as session:
+            await self._front(request, session)
+            tree, matters = await self._desk.tree(session), await all_matters(session)
+        words = f"{filing.title} {filing.text}"
+        found = suggest(tree, matters, topic=filing.topic, place=filing.place or words, words=words)
+        typed = filing.topic.strip()
+        fitting = [one for one in matters if typed and (typed in one.name or typed in one.category)]
+        return web.json_response(
+            {
+                **_told(found),
+                "matters": [{"name": one.name, "category": one.category} for one in fitting[:_MOST_MATTERS]],
+            }
+        )
+
+    async def _front(self, request: web.Request, session: AsyncSession) -> Asker:
+        asker = await self._desk.asker(request, session)
+        if not any(post.part in _FRONT for post in asker.posts):
+            raise web.HTTPForbidden
+        return asker
+
+    async def _open(self, filing: Filing, asker: Asker) -> Case | Refusal:
+        settings = self._desk.settings
+        citizen = describe(filing.number, settings.area_code, settings.city).key if filing.number else ""
+        new = NewCase(
+            citizen=citizen[:64],
+            title=filing.title,
+            text=filing.text,
+            unit=filing.unit,
+            actor=asker.person.number,
+            conversation=filing.conversation[:80],
+            kind=filing.kind,
+            topic=filing.topic,
+            place=filing.place,
+            is_secret=filing.is_secret,
+        )
+        return await open_case(self._desk.database, new, settings.node, clock.now().utc_us)
+
+    async def _form_page(
+        self, request: web.Request, session: AsyncSession, asker: Asker, form: forms.Typed, message: str = ""
+    ) -> web.Response:
+        return self._desk.page(
+            request,
+            "new",
+            asker,
+            400 if message else 200,
+            form={name: forms.text(form, name) for name in Filing.__struct_fields__},
+            kinds=[kind.value for kind in Kind],
+            matters=await all_matters(session),
+            limits={"title": TITLE_LIMIT, "text": TEXT_LIMIT, "name": NAME_LIMIT},
+            message=message,
+        )
+
+
+def _decoded(body: bytes) -> Filing:
+    try:
+        return msgspec.json.decode(body, type=Filing)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise web.HTTPBadRequest from None
+
+
+def _told(found: Suggestion | None) -> dict[str, object]:
+    if found is None:
+        return {"unit": None, "reason": "", "topic": "", "profile": "", "assisting": []}
+    return {
+        "unit": {"id": found.unit.id, "name": found.unit.name},
+        "reason": found.reason,
+        "topic": found.matter,
+        "profile": found.profile.label,
+        "assisting": [unit.name for unit in found.assisting],
+    }

@@ -1,0 +1,271 @@
+"""Owns the pages on which cases are worked: the lists of each post, the case with its moves, search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_desk.cases import forms, shown
+from agent_desk.cases.desk import Asker, Desk, with_database
+from agent_desk.cases.forms import BadForm, Typed
+from casework import moves as m
+from casework.calendar import china
+from casework.case import TITLE_LIMIT, Case, possible
+from casework.catalogue import Suggestion, suggest
+from casework.moves import Actor, Move
+from casework.organisation import Tree
+from casework.rights import may_see, shown_to
+from casework.service import history_of, move_case
+from casework.store import cases as store
+from casework.store import lists
+from casework.store.lists import Wanted
+from casework.store.matters import all_matters
+from casework.words import PLATFORM, CaseState, Part, Refusal
+from hotline import audit, clock
+from hotline.audit import Deed
+from hotline.identity.people import list_people
+from hotline.local_time import day_start_us
+from hotline.numbers import describe
+
+MOST = 100
+"""Cases on one list."""
+_QUEUES: dict[Part, tuple[str, tuple[CaseState, ...]]] = {
+    Part.DISPATCHER: ("待转办", (CaseState.INTAKE,)),
+    Part.REVIEWER: ("待审核", (CaseState.REPLIED,)),
+    Part.VISITOR: ("待回访", (CaseState.REVIEWED, CaseState.VISITING)),
+}
+_DECIDERS = frozenset({Part.DISPATCHER, Part.SUPERVISOR})
+
+
+class CaseViews:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """Every address of casework's pages."""
+        case = "/cases/{id:[a-z][a-z0-9_]*-[0-9A-Z]{26}}"
+        return (
+            web.get("/cases", with_database(self.inbox)),
+            web.get("/cases/next", with_database(self.next)),
+            web.get("/cases/find", with_database(self.find)),
+            web.get(case, with_database(self.case)),
+            web.post(case + "/number", with_database(self.number)),
+            web.post(case + "/{move:[a-z_]+}", with_database(self.move)),
+        )
+
+    async def inbox(self, request: web.Request) -> web.Response:
+        """What waits for the person, by post, the most urgent first."""
+        now_us = clock.now().utc_us
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            sections = [
+                {"title": title, "part": part, "cases": [shown.line(case, now_us) for case in cases]}
+                for title, part, cases in await self._waiting(session, asker)
+            ]
+            is_platform = any(post.part in _DECIDERS for post in asker.posts)
+            loads = await lists.loads(session, now_us) if is_platform else []
+        return self._desk.page(request, "inbox", asker, sections=sections, loads=loads, most=MOST)
+
+    async def next(self, request: web.Request) -> web.Response:
+        """下一件: the first case of the person's first list that has one."""
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            for _, _, cases in await self._waiting(session, asker):
+                if cases:
+                    raise web.HTTPSeeOther(f"/cases/{cases[0].id}")
+        raise web.HTTPSeeOther("/cases")
+
+    async def find(self, request: web.Request) -> web.Response:
+        """Cases by number, words of the title, state, unit and day of intake."""
+        now_us = clock.now().utc_us
+        message, found = "", []
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            tree = await self._desk.tree(session)
+            try:
+                wanted = _wanted(request, asker)
+            except BadForm as error:
+                message = str(error)
+            else:
+                found = await lists.found(session, wanted, MOST)
+        return self._desk.page(
+            request,
+            "find",
+            asker,
+            form={name: request.query.get(name, "") for name in ("q", "state", "unit", "from", "to")},
+            states=[(state.value, state.label) for state in CaseState],
+            units=[unit.name for unit in tree.below(PLATFORM)],
+            cases=[shown.line(case, now_us) for case in found],
+            message=message,
+            most=MOST,
+        )
+
+    async def case(self, request: web.Request) -> web.Response:
+        """One case, with its history and what can be done."""
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            case = await self._seen(request, session, asker)
+            return await self._case_page(request, session, asker, case)
+
+    async def move(self, request: web.Request) -> web.Response:
+        """Make a move; refused, the page comes back with the reason and what was typed."""
+        kind = forms.KINDS.get(request.match_info["move"])
+        if kind is None or not forms.is_offered(kind):
+            raise web.HTTPNotFound
+        form = await request.post()
+        database, now_us = self._desk.database, clock.now().utc_us
+        async with database.read() as session:
+            asker = await self._desk.asker(request, session)
+            case = await self._seen(request, session, asker)
+            tree = await self._desk.tree(session)
+            master = await lists.numbered(session, forms.text(form, "master").strip())
+        actor = _offers(case, asker).get(kind, asker.posts[0])
+        try:
+            move = forms.read(kind, form, actor, case, tree, master.id if master else "")
+        except BadForm as error:
+            return await self._again(request, asker, case, str(error), kind, form)
+        after = await move_case(database, case.id, move, now_us, china())
+        if isinstance(after, Refusal):
+            return await self._again(request, asker, case, after.value, kind, form)
+        if forms.text(form, "then") == "next":
+            raise web.HTTPSeeOther("/cases/next")
+        is_still_mine = after is not None and may_see(after, asker.posts)
+        raise web.HTTPSeeOther(f"/cases/{case.id}" if is_still_mine else "/cases")
+
+    async def number(self, request: web.Request) -> web.Response:
+        """Unmask the citizen's number, for a reason, which goes into the audit trail first."""
+        why = forms.text(await request.post(), "why").strip()
+        async with self._desk.database.begin() as session:
+            asker = await self._desk.asker(request, session)
+            case = await self._seen(request, session, asker)
+            if not why or not case.citizen:
+                return await self._case_page(request, session, asker, case, "请填写查看号码的原因", 400)
+            who = asker.person
+            deed = Deed(
+                person=who.number, role=who.role.value, what="case.number", whom=case.id, why=why[:200]
+            )
+            await audit.record(session, deed, clock.now().utc_us)
+            known = describe(case.citizen, self._desk.settings.area_code, self._desk.settings.city)
+            return await self._case_page(request, session, asker, case, number=known.national or known.raw)
+
+    async def _waiting(self, session: AsyncSession, asker: Asker) -> list[tuple[str, str, list[Case]]]:
+        found: list[tuple[str, str, list[Case]]] = []
+        for post in asker.posts:
+            if post.part in _QUEUES:
+                title, states = _QUEUES[post.part]
+                found.append((title, post.part.value, await lists.in_states(session, states, MOST)))
+            if post.part is Part.UNIT:
+                found.append(
+                    (f"待办 · {post.unit}", post.part.value, await lists.at_unit(session, post.unit, MOST))
+                )
+            if post.part is Part.UNIT or post.part in _DECIDERS:
+                asked = await lists.asked_of(session, post.unit, MOST)
+                found.append(("待审批的退回和延期", post.part.value, asked))
+            if post.part is Part.UNIT:
+                beside = await lists.beside_unit(session, post.unit, MOST)
+                found.append(("协办和已转下级", post.part.value, beside))
+        return found
+
+    async def _seen(self, request: web.Request, session: AsyncSession, asker: Asker) -> Case:
+        """The case as the person may see it; whoever may not is told no more than if there were none."""
+        case = await store.load(session, request.match_info["id"])
+        if case is None or not may_see(case, asker.posts):
+            raise web.HTTPForbidden
+        return shown_to(case, asker.posts)
+
+    async def _again(
+        self, request: web.Request, asker: Asker, case: Case, message: str, kind: type[Move], form: Typed
+    ) -> web.Response:
+        async with self._desk.database.read() as session:
+            now = await store.load(session, case.id)
+            typed = {name: forms.text(form, name) for name in form}
+            return await self._case_page(
+                request,
+                session,
+                asker,
+                shown_to(now or case, asker.posts),
+                message,
+                409,
+                typed=typed,
+                tried=str(kind.__struct_config__.tag),
+            )
+
+    async def _case_page(
+        self,
+        request: web.Request,
+        session: AsyncSession,
+        asker: Asker,
+        case: Case,
+        message: str = "",
+        status: int = 200,
+        *,
+        number: str = "",
+        typed: dict[str, str] | None = None,
+        tried: str = "",
+    ) -> web.Response:
+        now_us = clock.now().utc_us
+        tree = await self._desk.tree(session)
+        offers = _offers(case, asker)
+        names = {person.number: person.name for person in await list_people(session)}
+        suggestion = None
+        if m.Dispatch in offers:
+            suggestion = await self._suggestion(session, tree, case)
+        return self._desk.page(
+            request,
+            "case",
+            asker,
+            status,
+            case=shown.whole(case, now_us),
+            entries=shown.time_line(await history_of(session, case.id), names),
+            offers=[forms.offer(kind, case, tree) for kind in forms.in_order(offers)],
+            suggestion=suggestion,
+            message=message,
+            number=number,
+            typed=typed or {},
+            tried=tried,
+            is_visit=m.Visited in offers,
+        )
+
+    async def _suggestion(self, session: AsyncSession, tree: Tree, case: Case) -> Suggestion | None:
+        words = f"{case.title} {case.text}"
+        matters = await all_matters(session)
+        return suggest(tree, matters, topic=case.topic, place=case.place or words, words=words)
+
+
+def _offers(case: Case, asker: Asker) -> dict[type[Move], Actor]:
+    """What the person can do now, each with the post by which they do it."""
+    offered: dict[type[Move], Actor] = {}
+    for post in asker.posts:
+        for kind in possible(case, post):
+            if forms.is_offered(kind):
+                offered.setdefault(kind, post)
+    return offered
+
+
+def _wanted(request: web.Request, asker: Asker) -> Wanted:
+    words = request.query.get("q", "").strip()[:TITLE_LIMIT]
+    is_number = len(words) >= 13 and words.replace("-", "").isdigit()
+    is_unit = all(post.part is Part.UNIT for post in asker.posts)
+    return Wanted(
+        number=words if is_number else "",
+        words="" if is_number else words,
+        state=request.query.get("state", "")[:16],
+        unit=request.query.get("unit", "")[:60],
+        since_us=_day_us(request.query.get("from", ""), 0),
+        until_us=_day_us(request.query.get("to", ""), 1),
+        units=tuple(post.unit for post in asker.posts) if is_unit else None,
+    )
+
+
+def _day_us(day: str, later: int) -> int:
+    if not day:
+        return 0
+    try:
+        return day_start_us(date.fromisoformat(day) + timedelta(days=later))
+    except (ValueError, OverflowError):
+        raise BadForm("日期格式不对") from None

@@ -1,0 +1,25 @@
+"""Owns who may see which case, and how much of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from casework.case import Case
+from casework.moves import Actor
+from casework.words import Part
+
+
+def may_see(case: Case, posts: Iterable[Actor]) -> bool:
+    """The platform's people see every case, a unit's those it has, has passed down or assists with."""
+    return any(
+        post.part is not Part.UNIT or post.unit in case.chain[1:] or post.unit in case.assisting
+        for post in posts
+    )
+
+
+def shown_to(case: Case, posts: Iterable[Actor]) -> Case:
+    """The case as somebody may see it: a secret one without the citizen for units (GB/T 33358-2016)."""
+    is_hidden = case.is_secret and all(post.part is Part.UNIT for post in posts)
+    return msgspec.structs.replace(case, citizen="", conversation="") if is_hidden else case

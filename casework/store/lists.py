@@ -1,0 +1,102 @@
+"""Owns the lists that people work from: by state, by unit, by what waits for a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from casework.case import Case
+from casework.store.cases import case_of
+from casework.store.tables import CasePartyRow, CaseRow
+from casework.words import AT_UNIT, CaseState
+
+
+class Load(msgspec.Struct, frozen=True):
+    """How much a unit has in work, and how much of it is over its time."""
+
+    unit: str
+    open: int
+    overdue: int
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for: all that is given must hold. `units`: only cases of these; None for everybody's."""
+
+    number: str = ""
+    words: str = ""
+    state: str = ""
+    unit: str = ""
+    since_us: int = 0
+    until_us: int = 0
+    units: tuple[str, ...] | None = None
+
+
+async def in_states(session: AsyncSession, states: Iterable[CaseState], limit: int) -> list[Case]:
+    """Cases in these states, the most urgent first, then by age."""
+    return await _read(session, _by_due().where(_is_in(states)), limit)
+
+
+async def at_unit(session: AsyncSession, unit: str, limit: int) -> list[Case]:
+    """What the unit has to work on, the most urgent first."""
+    return await _read(session, _by_due().where(CaseRow.unit == unit, _is_in(AT_UNIT)), limit)
+
+
+async def beside_unit(session: AsyncSession, unit: str, limit: int) -> list[Case]:
+    """Open cases that the unit assists with or has passed down."""
+    query = _by_due().join(CasePartyRow, CasePartyRow.case_id == CaseRow.id)
+    return await _read(session, query.where(CasePartyRow.unit == unit), limit)
+
+
+async def asked_of(session: AsyncSession, above: str, limit: int) -> list[Case]:
+    """Cases whose return or extension waits for this unit's (or the platform's) decision."""
+    return await _read(session, _by_due().where(CaseRow.above == above, CaseRow.asked != ""), limit)
+
+
+async def numbered(session: AsyncSession, number: str) -> Case | None:
+    """The case with that number, as the citizen was told it."""
+    row = await session.scalar(select(CaseRow).where(CaseRow.number == number))
+    return case_of(row) if row is not None else None
+
+
+async def found(session: AsyncSession, wanted: Wanted, limit: int) -> list[Case]:
+    """What is looked for, newest first."""
+    query = select(CaseRow).order_by(CaseRow.created_us.desc(), CaseRow.id.desc())
+    if wanted.number:
+        query = query.where(CaseRow.number == wanted.number)
+    if wanted.words:
+        query = query.where(CaseRow.title.contains(wanted.words, autoescape=True))
+    if wanted.state:
+        query = query.where(CaseRow.state == wanted.state)
+    if wanted.unit:
+        query = query.where(CaseRow.unit == wanted.unit)
+    if wanted.since_us:
+        query = query.where(CaseRow.created_us >= wanted.since_us)
+    if wanted.until_us:
+        query = query.where(CaseRow.created_us < wanted.until_us)
+    if wanted.units is not None:
+        beside = select(CasePartyRow.case_id).where(CasePartyRow.unit.in_(wanted.units))
+        query = query.where(CaseRow.unit.in_(wanted.units) | CaseRow.id.in_(beside))
+    return await _read(session, query, limit)
+
+
+async def loads(session: AsyncSession, now_us: int) -> list[Load]:
+    """What lies at each unit now, the fullest first."""
+    is_late = func.sum(case((CaseRow.due_us <= now_us, 1), else_=0))
+    query = select(CaseRow.unit, func.count(), is_late).where(_is_in(AT_UNIT)).group_by(CaseRow.unit)
+    rows = await session.execute(query.order_by(func.count().desc(), CaseRow.unit))
+    return [Load(unit, count, int(late)) for unit, count, late in rows]
+
+
+def _by_due() -> Select[CaseRow]:
+    return select(CaseRow).order_by(CaseRow.due_us, CaseRow.id)
+
+
+def _is_in(states: Iterable[CaseState]) -> ColumnElement[bool]:
+    return CaseRow.state.in_([state.value for state in states])
+
+
+async def _read(session: AsyncSession, query: Select[CaseRow], limit: int) -> list[Case]:
+    return [case_of(row) for row in await session.scalars(query.limit(limit))]

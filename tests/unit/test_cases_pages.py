@@ -1,0 +1,344 @@
+"""The pages of casework: each post its list, the case and what can be done, nothing for those outside."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from agent_desk.app import serve
+from casework import city
+from casework.moves import Actor
+from casework.service import NewCase, open_case
+from casework.staff import seed_staff, staff
+from casework.store.matters import save_matters
+from casework.store.posts import BadPost, Post, give_posts, posts_of
+from casework.words import PLATFORM, Part
+from hotline import audit, clock
+from hotline.db.engine import Database
+from hotline.directory import save_units
+from hotline.identity.people import NewPerson, create_person, find_person, seed_people, set_enabled
+from hotline.identity.roles import Role
+from hotline.numbers import warm_up
+from hotline.settings import DeskSettings, Settings
+from tests.unit.test_desk import KEYS, PASSWORD, Browser, free_port
+
+pytestmark = pytest.mark.slow
+
+AGENT, DISPATCHER, REVIEWER, VISITOR, SUPERVISOR = "1001", "8101", "8201", "8301", "8401"
+UNITS = city.demo_units()
+STAFF = staff(UNITS)
+HANDLERS = {member.post.unit: member.person.number for member in STAFF if member.post.unit}
+CITIZEN = "13805386987"
+ID = re.compile(r"/cases/([a-z0-9_]+-[0-9A-Z]{26})")
+
+
+@pytest.fixture(scope="module")
+def template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cases") / "hotline.db"
+    shutil.copy(sqlite_template, path)
+    asyncio.run(fill(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm_numbers() -> None:
+    """As `run` does before the desk serves: the tables of places take seconds."""
+    warm_up()
+
+
+async def fill(url: str) -> None:
+    database = await Database.open(url)
+    async with database.begin() as session:
+        await save_units(session, UNITS)
+        await save_matters(session, city.matters(UNITS))
+        people = (
+            NewPerson(number=AGENT, name="王丽", role=Role.AGENT),
+            NewPerson(number="9001", name="李班长", role=Role.SUPERVISOR),
+        )
+        await seed_people(session, people, PASSWORD, 1)
+        await session.flush()
+        assert await seed_staff(session, STAFF, PASSWORD, 1) == len(STAFF)
+    await database.close()
+
+
+@pytest.fixture
+async def database(template: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    shutil.copy(template, tmp_path / "hotline.db")
+    opened = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}")
+    yield opened
+    await opened.close()
+
+
+class Door:
+    """People come in at the desk's door, each with a browser of their own."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self._open: list[aiohttp.ClientSession] = []
+
+    async def of(self, number: str) -> Browser:
+        http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self._open.append(http)
+        browser = Browser(http, self.base)
+        answer = await browser.log_in(number)
+        assert answer.status == 303
+        await browser.get("/cases")
+        return browser
+
+    async def close(self) -> None:
+        for http in self._open:
+            await http.close()
+
+
+@pytest.fixture
+async def door(database: Database, tmp_path: Path) -> AsyncIterator[Door]:
+    settings = Settings(state_dir=str(tmp_path), desk=DeskSettings(port=free_port()))
+    runner = await serve(settings, KEYS, database)
+    door = Door(f"http://127.0.0.1:{settings.desk.port}")
+    yield door
+    await door.close()
+    await runner.cleanup()
+
+
+async def taken_in(browser: Browser, **fields: str) -> str:
+    form = {
+        "kind": "求助",
+        "title": "路灯不亮",
+        "text": "三晚了",
+        "place": "泰山区岱庙街道",
+        "number": CITIZEN,
+    }
+    await browser.get("/cases/new")
+    answer = await browser.post("/cases/new", **(form | fields))
+    found = ID.search(answer.headers["Location"])
+    assert answer.status == 303 and found
+    return found[1]
+
+
+async def made(browser: Browser, id_: str, move: str, **fields: str) -> None:
+    answer = await browser.post(f"/cases/{id_}/{move}", **({"reason": "按规定"} | fields))
+    assert answer.status == 303, (move, await answer.text())
+
+
+async def test_a_case_goes_the_whole_way_through_the_hands_of_six_people(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    handler, reviewer = await door.of(HANDLERS["urban-management"]), await door.of(REVIEWER)
+    visitor, supervisor = await door.of(VISITOR), await door.of(SUPERVISOR)
+    id_ = await taken_in(agent)
+    _, text = await dispatcher.get(f"/cases/{id_}")
+    assert "建议转办：<b>市城市管理局</b>" in text and "归口管理：派单目录“城市管理·路灯维修”" in text
+    await made(dispatcher, id_, "dispatch", unit="urban-management", profile="five_days")
+    _, text = await handler.get("/cases")
+    assert "路灯不亮" in text and "●</span>正常" in text
+    await made(handler, id_, "accept")
+    await made(handler, id_, "start")
+    await made(handler, id_, "reply", reason="已修复", is_citizen_told="on")
+    _, text = await reviewer.get("/cases")
+    assert "待审核（1）" in text
+    await made(reviewer, id_, "pass_review")
+    _, text = await visitor.get(f"/cases/{id_}")
+    assert "回访话术" in text and CITIZEN not in text and "138****6987" in text
+    grade = {"satisfaction": "4", "is_solved": "on", "is_in_time": "on"}
+    await made(visitor, id_, "visited", **grade)
+    await made(visitor, id_, "close")
+    await made(supervisor, id_, "archive")
+    _, text = await agent.get(f"/cases/{id_}")
+    assert "已归档" in text and text.count("<li>") == 9
+
+
+async def test_to_those_outside_a_case_looks_like_one_that_does_not_exist(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    id_ = await taken_in(agent)
+    await made(dispatcher, id_, "dispatch", unit="urban-management", profile="one_day")
+    other = await door.of(HANDLERS["heating"])
+    foreign = await other.get(f"/cases/{id_}")
+    missing = await other.get(f"/cases/n1-{'0' * 26}")
+    assert foreign == missing and foreign[0] == 403
+    for path in (f"/cases/{id_}/accept", f"/cases/{id_}/number", f"/cases/n1-{'0' * 26}/accept"):
+        answer = await other.post(path, reason="x", why="x")
+        assert answer.status == 403
+    _, text = await other.get("/cases/find?q=路灯")
+    assert "没有符合条件的工单" in text
+
+
+async def test_without_a_post_there_are_no_cases_and_a_post_taken_away_is_gone_at_once(
+    door: Door, database: Database
+) -> None:
+    supervisor = await door.of("9001")
+    assert (await supervisor.get("/cases"))[0] == 403
+    visitor = await door.of(VISITOR)
+    assert (await visitor.get("/cases"))[0] == 200
+    async with database.begin() as session:
+        await give_posts(session, VISITOR, [])
+    assert (await visitor.get("/cases"))[0] == 403
+    dispatcher = await door.of(DISPATCHER)
+    async with database.begin() as session:
+        await set_enabled(session, DISPATCHER, False)
+    assert (await dispatcher.get("/cases"))[0] == 403
+
+
+async def test_who_works_on_cases_alone_sees_nothing_of_the_floor(door: Door) -> None:
+    dispatcher = await door.of(DISPATCHER)
+    for path in ("/wall", "/agent", "/seats", "/recordings"):
+        assert (await dispatcher.get(path))[0] == 403
+    headers = {"Origin": dispatcher.base, "X-Form-Word": dispatcher.word}
+    async with dispatcher.http.post(dispatcher.base + "/api/token", headers=headers) as answer:
+        assert answer.status == 403
+
+
+async def test_a_secret_cases_number_is_hidden_from_its_unit_and_shown_for_a_reason_elsewhere(
+    door: Door, database: Database
+) -> None:
+    """GB/T 33358-2016: who asks for secrecy is not named to the department."""
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    id_ = await taken_in(agent, is_secret="on")
+    await made(dispatcher, id_, "dispatch", unit="urban-management", profile="one_day")
+    handler = await door.of(HANDLERS["urban-management"])
+    _, text = await handler.get(f"/cases/{id_}")
+    assert "已保密" in text and "6987" not in text and "****" not in text
+    answer = await handler.post(f"/cases/{id_}/number", why="想看")
+    assert answer.status == 400 and CITIZEN not in await answer.text()
+    answer = await dispatcher.post(f"/cases/{id_}/number", why="")
+    assert answer.status == 400 and CITIZEN not in await answer.text()
+    answer = await dispatcher.post(f"/cases/{id_}/number", why="核实地址")
+    assert answer.status == 200 and CITIZEN in await answer.text()
+    async with database.read() as session:
+        (deed,) = await audit.newest(session, 5)
+    assert (deed.person, deed.what, deed.whom, deed.why) == (DISPATCHER, "case.number", id_, "核实地址")
+
+
+async def test_a_return_and_an_extension_are_asked_by_the_unit_and_decided_above(door: Door) -> None:
+    """永审服发〔2017〕30号三（二）（三）."""
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    county, town = await door.of(HANDLERS["taishan-district"]), await door.of(HANDLERS["daimiao"])
+    id_ = await taken_in(agent)
+    await made(dispatcher, id_, "dispatch", unit="taishan-district", profile="one_day")
+    await made(county, id_, "ask_return", reason="不属本区", suggestion="市城市管理局")
+    _, text = await dispatcher.get("/cases")
+    assert "待审批的退回和延期（1）" in text and "申请退回" in text
+    await made(dispatcher, id_, "refuse_return", reason="属地优先")
+    await made(county, id_, "pass_down", unit="daimiao")
+    await made(town, id_, "ask_extension", days="3", reason="需要采购灯杆")
+    assert "待审批的退回和延期（0）" in (await dispatcher.get("/cases"))[1]
+    assert "待审批的退回和延期（1）" in (await county.get("/cases"))[1]
+    before = (await town.get(f"/cases/{id_}"))[1]
+    await made(county, id_, "grant_extension", reason="情况属实")
+    due = re.compile(r'<b id="due">([^<]+)</b>')
+    was, now = due.search(before), due.search((await town.get(f"/cases/{id_}"))[1])
+    assert was and now and now[1] > was[1]
+
+
+async def test_what_a_form_cannot_mean_is_refused_and_what_was_typed_comes_back(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    id_ = await taken_in(agent)
+    for fields, message in (
+        ({"unit": "daimiao", "profile": "one_day"}, "只能转给直接下级"),
+        ({"unit": "police", "profile": "one_day"}, "只能转给直接下级"),
+        ({"unit": "heating", "profile": "never"}, "提交的内容有误"),
+        ({"unit": "", "profile": "one_day"}, "请填写承办单位"),
+        ({"unit": "heating", "profile": "one_day", "reason": " "}, "请填写原因"),
+    ):
+        answer = await dispatcher.post(f"/cases/{id_}/dispatch", **({"reason": "保留<这句>"} | fields))
+        text = await answer.text()
+        assert answer.status == 409 and message in text
+        assert "保留&lt;这句&gt;" in text or not fields.get("reason", "x").strip()
+    answer = await agent.post(f"/cases/{id_}/archive", reason="x")
+    assert answer.status == 409 and "工单当前环节不能进行此操作" in await answer.text()
+    answer = await dispatcher.post(f"/cases/{id_}/close_with_master", reason="x")
+    assert answer.status == 404
+    answer = await dispatcher.post(f"/cases/{id_}/merge", reason="x", master="20261124-9999")
+    assert answer.status == 409
+
+
+async def test_what_a_citizen_said_is_text_on_every_page(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    id_ = await taken_in(agent, title="<script>alert(1)</script>", text="<b>粗</b>", place='"><i>')
+    for path in ("/cases", f"/cases/{id_}", "/cases/find?q=script"):
+        _, text = await dispatcher.get(path)
+        assert "<script>alert" not in text and "&lt;script&gt;" in text and "<i>" not in text
+
+
+async def test_the_next_case_is_the_most_urgent_of_the_first_list(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    first = await taken_in(agent)
+    second = await taken_in(agent)
+    async with dispatcher.http.get(dispatcher.base + "/cases/next", allow_redirects=False) as answer:
+        assert answer.headers["Location"] == f"/cases/{first}"
+    done = await dispatcher.post(
+        f"/cases/{first}/dispatch", unit="heating", profile="one_day", reason="归口", then="next"
+    )
+    assert done.headers["Location"] == "/cases/next"
+    async with dispatcher.http.get(dispatcher.base + "/cases/next", allow_redirects=False) as answer:
+        assert answer.headers["Location"] == f"/cases/{second}"
+
+
+async def test_a_page_files_a_case_during_the_call_and_is_told_its_number(door: Door) -> None:
+    agent = await door.of(AGENT)
+    headers = {"Origin": agent.base, "X-Form-Word": agent.word}
+    filing = {"title": "暖气不热", "text": "室温14度", "number": CITIZEN, "conversation": "n1-1.1"}
+    for path in ("/api/cases", "/api/cases/suggestion"):
+        async with agent.http.post(agent.base + path, json=filing | {"evil": 1}, headers=headers) as answer:
+            assert answer.status == 400
+        async with agent.http.post(agent.base + path, json=filing) as answer:
+            assert answer.status == 403
+    async with agent.http.post(
+        agent.base + "/api/cases/suggestion", json=filing | {"topic": "室温"}, headers=headers
+    ) as answer:
+        told = await answer.json()
+    assert told["unit"] == {"id": "heating", "name": "热力公司"} and "归口管理" in told["reason"]
+    assert told["matters"] == [{"name": "室温不达标", "category": "供热"}]
+    async with agent.http.post(agent.base + "/api/cases", json=filing, headers=headers) as answer:
+        assert answer.status == 201
+        filed = await answer.json()
+    assert re.fullmatch(r"[0-9]{8}-0001", filed["number"]) and filed["state"] == "intake"
+    async with agent.http.post(
+        agent.base + "/api/cases", json=filing | {"title": " "}, headers=headers
+    ) as answer:
+        assert answer.status == 422 and await answer.json() == {"code": "no_title", "message": "请填写标题"}
+    handler = await door.of(HANDLERS["heating"])
+    headers = {"Origin": handler.base, "X-Form-Word": handler.word}
+    async with handler.http.post(handler.base + "/api/cases", json=filing, headers=headers) as answer:
+        assert answer.status == 403
+
+
+async def test_posts_are_checked_when_they_are_given(database: Database) -> None:
+    async with database.begin() as session:
+        await create_person(session, NewPerson(number="8999", name="新人", role=Role.OFFICE), PASSWORD, 1)
+        wrong = (
+            ("0000", Post(Part.VISITOR)),
+            ("8999", Post(Part.UNIT)),
+            ("8999", Post(Part.UNIT, "x")),
+        )
+        for number, post in wrong:
+            with pytest.raises(BadPost):
+                await give_posts(session, number, [post])
+        await give_posts(session, "8999", [Post(Part.VISITOR), Post(Part.UNIT, "heating")])
+        person = await find_person(session, "8999")
+        assert person is not None
+        held = await posts_of(session, person)
+    assert set(held) == {Actor("8999", Part.VISITOR, PLATFORM), Actor("8999", Part.UNIT, "热力公司")}
+
+
+async def test_a_case_filed_long_ago_is_found_by_number_and_by_words_of_its_title(
+    door: Door, database: Database
+) -> None:
+    new = NewCase(citizen="", title="小区供暖温度不达标", text="", unit="", actor=AGENT)
+    case = await open_case(database, new, "n1", clock.now().utc_us)
+    agent = await door.of(AGENT)
+    for query in (f"q={case.number}", "q=供暖", "state=intake", "from=2020-01-01"):
+        assert new.title in (await agent.get(f"/cases/find?{query}"))[1]
+    for query in (
+        "q=100%25",
+        "state=closed",
+        "to=2020-01-01",
+        "unit=x",
+        "from=nonsense",
+        "from=9999-12-31&to=9999-12-31",
+    ):
+        assert new.title not in (await agent.get(f"/cases/find?{query}"))[1]
