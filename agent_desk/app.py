@@ -17,6 +17,7 @@ from agent_desk.guard import Guard
 from agent_desk.recordings import RecordingViews
 from agent_desk.sessions import Sessions
 from agent_desk.views import Views
+from casework import clockwork
 from hotline import numbers, secret
 from hotline.db.engine import Database
 from hotline.errors import HotlineError, PortBusy
@@ -44,7 +45,10 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:
         floor.start()
+        ticking = asyncio.create_task(clockwork.run(database))
         yield
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
         await floor.close()
 
     app.cleanup_ctx.append(watch)

@@ -16,10 +16,22 @@ from casework.deadlines import (
     WorkingDays,
     ends_us,
     light,
+    turns_us,
 )
 from casework.moves import RULES, By, Move
 from casework.visits import Attempt, hindrance, is_given_up
-from casework.words import AT_UNIT, FINISHED, PLATFORM, CaseState, Ending, Kind, Part, Refusal
+from casework.words import (
+    AT_UNIT,
+    FINISHED,
+    PLATFORM,
+    CaseState,
+    Ending,
+    Kind,
+    Level,
+    Part,
+    Refusal,
+    Trigger,
+)
 
 TITLE_LIMIT = 120
 TEXT_LIMIT = 20_000
@@ -27,6 +39,13 @@ NAME_LIMIT = 60
 TIERS = 4
 RETURN_DAYS, EXTENSION_DAYS = WorkingDays(1), WorkingDays(2)
 """How long after receipt a return or an extension may be asked for."""
+SUPERVISION_DAYS = {
+    Level.INTERNAL: WorkingDays(3),
+    Level.ESCALATED: WorkingDays(5),
+    Level.MEDIA: WorkingDays(5),
+    Level.DISCIPLINE: WorkingDays(10),
+}
+"""Until when supervision wants its answer; the house's own, for no document says."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -34,6 +53,14 @@ class Request(msgspec.Struct, frozen=True):
 
     is_return: bool
     due_us: int = 0
+
+
+class Supervision(msgspec.Struct, frozen=True):
+    """督办 that is not yet discharged: how high, why, and until when an answer is due."""
+
+    level: Level
+    trigger: Trigger
+    due_us: int
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +110,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """What the citizen said of the last reply."""
     ending: Ending = Ending.NONE
     master: str = ""
+    supervision: Supervision | None = None
+    triggers: tuple[str, ...] = ()
+    """What has started supervision already, so that each cause does it once."""
+    warned: Light = Light.GREEN
+    """The last warning about the deadline `warned_due_us`."""
+    warned_due_us: int = 0
+    wake_us: int = 0
+    """When the clock has something to say about this case; 0 for never."""
 
     @property
     def is_open(self) -> bool:
@@ -110,7 +145,8 @@ def step(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Refu
     if refusal is not None:
         return refusal
     try:
-        return _after(case, move, now_us, calendar)
+        after = _after(case, move, now_us, calendar)
+        return after if isinstance(after, Refusal) else _with(after, wake_us=next_turn_us(after, calendar))
     except NoCalendarYear:
         return Refusal.NO_CALENDAR
 
@@ -136,8 +172,20 @@ def light_of(case: Case, now_us: int, calendar: Calendar) -> Light | None:
     """
     if case.state not in AT_UNIT:
         return None
-    is_by_days = isinstance(PROFILES[case.profile].finish, WorkingDays)
-    return light(case.since_us or case.received_us, case.due_us, now_us, calendar if is_by_days else None)
+    return light(case.since_us or case.received_us, case.due_us, now_us, _counted_by(case, calendar))
+
+
+def next_turn_us(case: Case, calendar: Calendar) -> int:
+    """When the case's light turns to one that its unit was not told of; 0 for never."""
+    if case.state not in AT_UNIT or not case.due_us:
+        return 0
+    told = case.warned if case.warned_due_us == case.due_us else Light.GREEN
+    turns = turns_us(case.since_us or case.received_us, case.due_us, _counted_by(case, calendar))
+    return next((at for turned, at in turns.items() if turned.rank > told.rank), 0)
+
+
+def _counted_by(case: Case, calendar: Calendar) -> Calendar | None:
+    return calendar if isinstance(PROFILES[case.profile].finish, WorkingDays) else None
 
 
 _NO_CALENDAR = Calendar(years=frozenset())
@@ -154,6 +202,8 @@ def _is_pending(case: Case, kind: type[Move]) -> bool:
         return case.asked is not None and case.asked.is_return
     if kind in (m.GrantExtension, m.RefuseExtension):
         return case.asked is not None and not case.asked.is_return
+    if kind is m.Discharge:
+        return case.supervision is not None
     if kind is m.AskReturn and (case.is_first_assigned or case.is_return_refused):
         return False
     return case.asked is None or kind not in (m.AskReturn, m.AskExtension, m.PassDown)
@@ -241,7 +291,7 @@ def _after(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Re
         case m.Reopen():
             return _reopen(case, now_us, calendar)
         case m.Archive():
-            return _with(case, state=CaseState.ARCHIVED)
+            return Refusal.SUPERVISED if case.supervision else _with(case, state=CaseState.ARCHIVED)
         case m.Urge():
             return _with(case, urged=case.urged + 1)
         case m.Merge():
@@ -249,6 +299,12 @@ def _after(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Re
             return _with(case, state=CaseState.MERGED, master=move.master) if is_other else Refusal.OWN_MASTER
         case m.KeepSecret():
             return Refusal.HIDDEN_ALREADY if case.is_secret else _with(case, is_secret=True)
+        case m.Supervise():
+            return _supervise(case, move, now_us, calendar)
+        case m.Discharge():
+            return _with(case, supervision=None) if case.supervision else Refusal.NOT_SUPERVISED
+        case m.Warn():
+            return _with(case, warned=move.light, warned_due_us=case.due_us)
         case never:
             assert_never(never)
 
@@ -378,6 +434,20 @@ def _rework(case: Case, now_us: int, calendar: Calendar) -> Case:
     due_us = ends_us(PROFILES[case.profile].finish, now_us, calendar)
     again = _with(_send_back(case), since_us=now_us, due_us=due_us)
     return _with(again, closed_us=0, ending=Ending.NONE, visited=None)
+
+
+def _supervise(case: Case, move: m.Supervise, now_us: int, calendar: Calendar) -> Case | Refusal:
+    if case.supervision is not None and move.level.rank <= case.supervision.level.rank:
+        return Refusal.SUPERVISED_ALREADY
+    due_us = ends_us(SUPERVISION_DAYS[move.level], now_us, calendar)
+    cause = cause_of(case, move.trigger)
+    triggers = case.triggers if cause in case.triggers else (*case.triggers, cause)
+    return _with(case, supervision=Supervision(move.level, move.trigger, due_us), triggers=triggers)
+
+
+def cause_of(case: Case, trigger: Trigger) -> str:
+    """A cause that starts supervision once: being overdue anew for each deadline."""
+    return f"{trigger.name}:{case.due_us}" if trigger is Trigger.OVERDUE else trigger.name
 
 
 def _reopen(case: Case, now_us: int, calendar: Calendar) -> Case | Refusal:

@@ -177,6 +177,11 @@ class Light(StrEnum):
         """The light's name on pages."""
         return _LIGHTS[self]
 
+    @property
+    def rank(self) -> int:
+        """0 for green, 3 for overdue."""
+        return list(Light).index(self)
+
 
 _LIGHTS = {Light.GREEN: "正常", Light.AMBER: "预警", Light.RED: "临期", Light.OVERDUE: "逾期"}
 
@@ -193,6 +198,31 @@ def light(start_us: int, due_us: int, now_us: int, calendar: Calendar | None) ->
     if left * 10 <= whole:
         return Light.RED
     return Light.AMBER if left * 3 <= whole else Light.GREEN
+
+
+def turns_us(start_us: int, due_us: int, calendar: Calendar | None) -> dict[Light, int]:
+    """When the light turns amber, red and overdue; NoCalendarYear as for `light`."""
+    whole = _worked_us(start_us, due_us, calendar)
+    return {
+        Light.AMBER: _with_left(whole // 3, start_us, due_us, calendar),
+        Light.RED: _with_left(whole // 10, start_us, due_us, calendar),
+        Light.OVERDUE: due_us,
+    }
+
+
+def _with_left(left: int, start_us: int, due_us: int, calendar: Calendar | None) -> int:
+    """The first instant at which no more than `left` microseconds count until the deadline."""
+    at = due_us
+    while calendar is not None and left > 0:
+        day = local_day(at - 1)
+        begins = max(day_start_us(day), start_us)
+        if calendar.is_working(day) and at - begins > left:
+            break
+        left -= (at - begins) * calendar.is_working(day)
+        at = begins
+        if at == start_us:
+            return start_us
+    return at - left
 
 
 def _worked_us(start_us: int, end_us: int, calendar: Calendar | None) -> int:

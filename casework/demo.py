@@ -10,9 +10,8 @@ from casework.deadlines import ProfileName, weekdays
 from casework.service import NewCase, cases_of, move_case, open_case
 from casework.words import Part, Satisfaction
 from hotline.db.engine import Database
-from hotline.local_time import local
+from hotline.local_time import DAY_US, local
 
-_DAY_US = 86_400_000_000
 _HEATING = "室内温度仅 14 度，自交暖费后多次联系物业未解决，请求尽快上门检修。"
 _LIGHTS = "路灯连续三晚不亮，路口视线差，老人孩子出行不便。"
 _NOISE = "夜间 23 时后仍在施工，影响休息，要求停止夜间施工。"
@@ -43,7 +42,7 @@ async def seed_cases(database: Database, citizens: tuple[str, ...], node: str, n
 
 async def _seed(database: Database, citizen: str, place: int, node: str, now_us: int) -> None:
     title, words, unit, days, is_closed = _CASES[place % len(_CASES)]
-    opened_us = now_us - days * _DAY_US
+    opened_us = now_us - days * DAY_US
     new = NewCase(citizen=citizen, title=title, text=words, unit=unit, actor="1001")
     case = await open_case(database, new, node, opened_us)
     if not isinstance(case, Case):
@@ -51,7 +50,7 @@ async def _seed(database: Database, citizen: str, place: int, node: str, now_us:
     year = local(opened_us).year
     calendar = weekdays(year, year + 1)
     for step, move in enumerate(_life(unit, is_closed), start=1):
-        after = await move_case(database, case.id, move, opened_us + step * _DAY_US // 24, calendar)
+        after = await move_case(database, case.id, move, opened_us + step * DAY_US // 24, calendar)
         if not isinstance(after, Case):
             raise ValueError(after)
 

@@ -7,8 +7,8 @@ from enum import Enum, auto
 
 import msgspec
 
-from casework.deadlines import ProfileName
-from casework.words import AT_UNIT, PLATFORM, CaseState, OutOfScope, Part, Satisfaction
+from casework.deadlines import Light, ProfileName
+from casework.words import AT_UNIT, PLATFORM, CaseState, Level, OutOfScope, Part, Satisfaction, Trigger
 
 
 class Actor(msgspec.Struct, frozen=True):
@@ -161,11 +161,29 @@ class KeepSecret(_Move, frozen=True):
     """保密: name and number are hidden from units."""
 
 
+class Supervise(_Move, frozen=True):
+    """督办: entered into the ledger (台账), by a rule or by a supervisor, or raised to a higher level."""
+
+    level: Level
+    trigger: Trigger = Trigger.PERSON
+
+
+class Discharge(_Move, frozen=True):
+    """销号: `reason` is the closing note of the ledger."""
+
+
+class Warn(_Move, frozen=True):
+    """提醒: the deadline comes near or is over; the clock tells the unit once for each light."""
+
+    light: Light
+
+
 Move = (
     Answer | TurnAway | Dispatch | PassDown | Accept | Start
     | AskReturn | GrantReturn | RefuseReturn | AskExtension | GrantExtension | RefuseExtension
     | Reply | PassReview | SendBack | Unreached | Visited
     | Close | CloseSigned | CloseWithMaster | Reopen | Archive | Urge | Merge | KeepSecret
+    | Supervise | Discharge | Warn
 )  # fmt: skip
 
 
@@ -195,7 +213,8 @@ JINAN, REFORM = "济南市民服务热线工作规范", "接诉即办改革经�
 SECRECY, MERGING = "GB/T 33358-2016", "国办发〔2025〕66号"
 
 _S = CaseState
-_OPEN = AT_UNIT | {_S.INTAKE, _S.REPLIED, _S.REVIEWED, _S.VISITING}
+_SENT = AT_UNIT | {_S.REPLIED, _S.REVIEWED, _S.VISITING}
+_OPEN = _SENT | {_S.INTAKE}
 
 
 def _by(*parts: Part) -> frozenset[Part]:
@@ -239,7 +258,7 @@ RULES: dict[type[Move], Rule] = {
         "无法解决或诉求不合理，报情况说明，审核后办结",
         YONGNING + "三（三）",
         _by(Part.SUPERVISOR),
-        _OPEN - {_S.INTAKE},
+        _SENT,
     ),
     CloseWithMaster: Rule("同一事项一并办结，一并告知", MERGING, _BACK, _in(_S.MERGED)),
     Reopen: Rule(
@@ -248,6 +267,9 @@ RULES: dict[type[Move], Rule] = {
     Archive: Rule("满意并审核达标，归档", YONGNING + "三（四）", _BACK, _in(_S.CLOSED)),
     Urge: Rule("重复来电并入原工单催办", JINAN, _by(Part.AGENT, *_BACK), _OPEN | {_S.MERGED}),
     Merge: Rule("同一事项合并，不重复派单", MERGING, _FRONT, _in(_S.INTAKE)),
+    Supervise: Rule("建立督办台账、实行办结销号", TAIAN + "五（二）2", _by(Part.SUPERVISOR), _SENT),
+    Discharge: Rule("督办事项办结销号", TAIAN + "五（二）2", _by(Part.SUPERVISOR), _SENT | {_S.CLOSED}),
+    Warn: Rule("对逾期未办结诉求采取系统提醒", JIANGXI + "二（三）4", _by(Part.SUPERVISOR), AT_UNIT),
     KeepSecret: Rule("市民要求保密的，隐去姓名和号码", SECRECY, _FRONT, _OPEN),
 }  # fmt: skip
 """One line for each move: its rule, its source, whose it is and where it starts."""
@@ -259,12 +281,13 @@ LABELS: dict[type[Move], str] = {
     PassReview: "审核通过", SendBack: "发回重办", Unreached: "回访未接通", Visited: "回访", Close: "办结",
     CloseSigned: "签批办结", CloseWithMaster: "随主单办结", Reopen: "重新办理", Archive: "归档", Urge: "催办",
     Merge: "并案", KeepSecret: "改为保密",
+    Supervise: "督办", Discharge: "督办销号", Warn: "时限提醒",
 }  # fmt: skip
 """What each move is called on pages."""
 
 OPENING = "受理即编号登记（泰政发〔2016〕1号六（一））"
 
 
-def tag_of(move: Move) -> str:
+def tag_of(move: Move | type[Move]) -> str:
     """The move's name in the history: ask_return."""
     return str(move.__struct_config__.tag)

@@ -9,15 +9,16 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from casework.case import Case, case_number, check_new, step
-from casework.deadlines import Calendar
+from casework.case import Case, case_number, check_new, light_of, next_turn_us, step
+from casework.deadlines import Calendar, Light, NoCalendarYear
 from casework.history import BrokenLink, Entry, entry_of, opening
-from casework.moves import Actor, CloseWithMaster, Merge, Move
+from casework.moves import CloseWithMaster, Dispatch, Merge, Move, Warn
 from casework.store import cases as store
-from casework.words import PLATFORM, CaseState, Kind, Part, Refusal
+from casework.supervision import DAYS, SYSTEM, begun
+from casework.words import CaseState, Kind, Refusal
 from hotline import ids
 from hotline.db.engine import Database
-from hotline.local_time import compact_day
+from hotline.local_time import DAY_US, compact_day
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -57,9 +58,33 @@ async def move_case(
         if isinstance(move, Merge) and (refusal := await _no_master(session, move)) is not None:
             return refusal
         after = await _move(session, before, _cleaned(move), now_us, calendar)
-        if isinstance(after, Case) and after.state is CaseState.CLOSED and not after.master:
+        if isinstance(after, Refusal):
+            return after
+        if after.state is CaseState.CLOSED and not after.master:
             await _end_followers(session, after, now_us, calendar)
-        return after
+        if isinstance(move, Merge) and (master := await store.load(session, move.master)) is not None:
+            await _watch(session, master, now_us, calendar)
+        return await _watch(session, after, now_us, calendar, is_sent=isinstance(move, Dispatch))
+
+
+async def warn_case(database: Database, id_: str, now_us: int, calendar: Calendar) -> None:
+    """Tell the unit of the light that its case shows now, unless that was done; supervise what is overdue."""
+    async with database.begin() as session:
+        case = await store.load(session, id_, lock=True)
+        if case is None or not 0 < case.wake_us <= now_us:
+            return  # another node was first, or the case moved on
+        try:
+            light = light_of(case, now_us, calendar)
+        except NoCalendarYear:
+            return
+        told = case.warned if case.warned_due_us == case.due_us else Light.GREEN
+        if light is None or light.rank <= told.rank:
+            await store.settle(session, case.id, next_turn_us(case, calendar))
+            return
+        warn = Warn(actor=SYSTEM, reason=f"时限{light.label}", light=light)
+        after = await _move(session, case, warn, now_us, calendar)
+        if isinstance(after, Case):
+            await _watch(session, after, now_us, calendar)
 
 
 async def cases_of(
@@ -114,6 +139,16 @@ async def _move(
     return after
 
 
+async def _watch(
+    session: AsyncSession, case: Case, now_us: int, calendar: Calendar, *, is_sent: bool = False
+) -> Case:
+    """Start the supervision that a rule wants; people are counted when a case is sent out or leads others."""
+    crowd = await store.crowd(session, case, now_us - DAYS * DAY_US, is_sent=is_sent)
+    move = begun(case, crowd)
+    after = await _move(session, case, move, now_us, calendar) if move is not None else case
+    return after if isinstance(after, Case) else case
+
+
 async def _no_master(session: AsyncSession, move: Merge) -> Refusal | None:
     """Only an open case that is not merged itself may lead others; it may not end meanwhile."""
     master = await store.load(session, move.master, lock=True)
@@ -122,11 +157,10 @@ async def _no_master(session: AsyncSession, move: Merge) -> Refusal | None:
 
 
 async def _end_followers(session: AsyncSession, master: Case, now_us: int, calendar: Calendar) -> None:
-    actor = Actor("system", Part.SUPERVISOR, PLATFORM)
     for id_ in await store.followers(session, master.id):
         follower = await store.load(session, id_, lock=True)
         if follower is not None:
-            move = CloseWithMaster(actor=actor, reason=f"主工单 {master.number} 已办结")
+            move = CloseWithMaster(actor=SYSTEM, reason=f"主工单 {master.number} 已办结")
             await _move(session, follower, move, now_us, calendar)
 
 

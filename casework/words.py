@@ -73,6 +73,32 @@ class Ending(StrEnum):
     MERGED = "随主单办结"
 
 
+class Level(StrEnum):
+    """督办 levels, the lowest first: 泰政发〔2016〕1号五（二）2, “四位一体”."""
+
+    INTERNAL = "内部督办"
+    ESCALATED = "升级督办"
+    MEDIA = "舆论监督"
+    DISCIPLINE = "监察问责"
+
+    @property
+    def rank(self) -> int:
+        """0 for the lowest."""
+        return list(Level).index(self)
+
+
+class Trigger(StrEnum):
+    """Why supervision starts."""
+
+    PERSON = "督办员决定"
+    OVERDUE = "逾期未办结"
+    UNSATISFIED = "两次回访不满意"
+    SENT_AGAIN = "交办三次以上"
+    MANY_ALIKE = "十人以上反映同一事项"
+    MANY_AGAINST = "十人以上投诉同一单位"
+    PRESSED = "催办、退办三次以上"
+
+
 class OutOfScope(StrEnum):
     """Why a matter is none of the platform's: 泰政发〔2016〕1号三, in its order."""
 
@@ -139,5 +165,8 @@ class Refusal(StrEnum):
     NOT_VISITED = "尚未回访"
     OWN_MASTER = "不能并入自身"
     NO_MASTER = "主工单不存在、已办结或已并案"
+    SUPERVISED = "督办尚未销号，不能归档"
+    NOT_SUPERVISED = "没有进行中的督办"
+    SUPERVISED_ALREADY = "已有同级或更高级别的督办"
     HIDDEN_ALREADY = "工单已是保密工单"
     NO_CALENDAR = "缺少相应年份的节假日安排，请先更新工作日历"

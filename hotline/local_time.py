@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

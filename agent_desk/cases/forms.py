@@ -13,7 +13,7 @@ from casework.case import Case
 from casework.deadlines import ProfileName
 from casework.moves import LABELS, Actor, Move
 from casework.organisation import Tree
-from casework.words import PLATFORM, OutOfScope, Satisfaction
+from casework.words import PLATFORM, Level, OutOfScope, Satisfaction
 from hotline.directory import Unit
 
 Typed = MultiMapping[Any]
@@ -34,6 +34,7 @@ FIELDS: dict[str, str] = {
     "satisfaction": "满意度",
     "is_in_time": "联系及时",
     "master": "主工单编号",
+    "level": "督办级别",
 }
 """The fields of moves as pages name them."""
 REASONS: dict[type[Move], str] = {
@@ -48,16 +49,17 @@ REASONS: dict[type[Move], str] = {
 REASON_LABELS: dict[type[Move], str] = {m.Reply: "办理结果", m.Answer: "答复内容", m.Visited: "市民的说法"}
 OPTIONS = {
     "profile": [(one.value, one.label) for one in ProfileName],
+    "level": [(one.value, one.value) for one in Level],
     "ground": [(one.value, one.value) for one in OutOfScope],
     "satisfaction": [(str(int(one)), one.label) for one in reversed(Satisfaction)],
 }
-KINDS: dict[str, type[Move]] = {str(kind.__struct_config__.tag): kind for kind in LABELS}
+KINDS: dict[str, type[Move]] = {m.tag_of(kind): kind for kind in LABELS}
 _FIRST: tuple[type[Move], ...] = (
     m.GrantReturn, m.RefuseReturn, m.GrantExtension, m.RefuseExtension, m.Dispatch, m.Accept, m.Reply,
     m.Start, m.PassReview, m.SendBack, m.Visited, m.Unreached, m.Close, m.Archive,
 )  # fmt: skip
 """What a case mostly waits for; the rest comes behind, in the rules' order."""
-_BY_SYSTEM = frozenset({m.CloseWithMaster})
+_BY_SYSTEM = frozenset({m.CloseWithMaster, m.Warn})
 
 
 class BadForm(ValueError):
@@ -110,7 +112,7 @@ def offer(kind: type[Move], case: Case, tree: Tree) -> Offer:
     names = [name for name in kind.__struct_fields__ if name in FIELDS]
     units = [(unit.id, unit.name) for unit in targets(kind, case, tree)]
     return Offer(
-        tag=str(kind.__struct_config__.tag),
+        tag=m.tag_of(kind),
         label=LABELS[kind],
         reason_label=REASON_LABELS.get(kind, "说明" if kind in REASONS else "原因"),
         reason=REASONS.get(kind, ""),
@@ -123,7 +125,7 @@ def read(kind: type[Move], form: Typed, actor: Actor, case: Case, tree: Tree, ma
 
     `master` is the id of the case whose number stands in the form, "" when there is none.
     """
-    values: dict[str, Any] = {"actor": actor, "reason": text(form, "reason").strip(), "move": _tag(kind)}
+    values: dict[str, Any] = {"actor": actor, "reason": text(form, "reason").strip(), "move": m.tag_of(kind)}
     for name in kind.__struct_fields__:
         if name in FIELDS:
             values[name] = _value(name, form, kind, case, tree, master)
@@ -179,7 +181,3 @@ def _unit(id_: str, kind: type[Move], case: Case, tree: Tree) -> str:
         if unit.id == id_:
             return unit.name
     raise BadForm("只能转给直接下级的承办单位，请从列表中选择")
-
-
-def _tag(kind: type[Move]) -> str:
-    return str(kind.__struct_config__.tag)

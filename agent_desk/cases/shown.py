@@ -8,14 +8,14 @@ from casework.calendar import china
 from casework.case import Case, light_of
 from casework.deadlines import Light, NoCalendarYear, weekdays
 from casework.history import OPEN, Entry
-from casework.moves import LABELS
+from casework.moves import LABELS, tag_of
 from casework.words import CaseState
 from hotline.local_time import date_time, local
 from hotline.numbers import mask
 
 _LOOKS = {Light.GREEN: "s-ready", Light.AMBER: "s-ring", Light.RED: "s-alarm", Light.OVERDUE: "s-alarm"}
 _MARKS = {Light.GREEN: "●", Light.AMBER: "▲", Light.RED: "◆", Light.OVERDUE: "■"}
-_LABELS = {OPEN: "受理"} | {str(kind.__struct_config__.tag): label for kind, label in LABELS.items()}
+_LABELS = {OPEN: "受理"} | {tag_of(kind): label for kind, label in LABELS.items()}
 
 
 def lamp(case: Case, now_us: int) -> dict[str, str] | None:
@@ -45,6 +45,9 @@ def line(case: Case, now_us: int) -> dict[str, object]:
         "lamp": lamp(case, now_us),
         "asked": "" if case.asked is None else "申请退回" if case.asked.is_return else "申请延期",
         "urged": case.urged,
+        "supervision": case.supervision.level.value if case.supervision else "",
+        "answer_due": date_time(case.supervision.due_us)[:16] if case.supervision else "",
+        "trigger": case.supervision.trigger.value if case.supervision else "",
     }
 
 

@@ -52,6 +52,7 @@ class CaseViews:
         return (
             web.get("/cases", with_database(self.inbox)),
             web.get("/cases/next", with_database(self.next)),
+            web.get("/cases/ledger", with_database(self.ledger)),
             web.get("/cases/find", with_database(self.find)),
             web.get(case, with_database(self.case)),
             web.post(case + "/number", with_database(self.number)),
@@ -159,6 +160,8 @@ class CaseViews:
             if post.part in _QUEUES:
                 title, states = _QUEUES[post.part]
                 found.append((title, post.part.value, await lists.in_states(session, states, MOST)))
+            if post.part is Part.SUPERVISOR:
+                found.append(("督办中", post.part.value, await lists.supervised(session, MOST)))
             if post.part is Part.UNIT:
                 found.append(
                     (f"待办 · {post.unit}", post.part.value, await lists.at_unit(session, post.unit, MOST))
@@ -170,6 +173,23 @@ class CaseViews:
                 beside = await lists.beside_unit(session, post.unit, MOST)
                 found.append(("协办和已转下级", post.part.value, beside))
         return found
+
+    async def ledger(self, request: web.Request) -> web.Response:
+        """The ledger of supervision (督办台账): what is open, and the last entries and closing notes."""
+        now_us = clock.now().utc_us
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            if all(post.part is Part.UNIT for post in asker.posts):
+                raise web.HTTPForbidden
+            cases = await lists.supervised(session, MOST)
+            entries = await lists.ledger(session, MOST)
+            names = {person.number: person.name for person in await list_people(session)}
+        lines = [
+            shown.time_line([entry], names)[0] | {"id": entry.case_id, "number": number, "title": title}
+            for entry, number, title in entries
+        ]
+        open_cases = [shown.line(case, now_us) for case in cases]
+        return self._desk.page(request, "ledger", asker, cases=open_cases, lines=lines, most=MOST)
 
     async def _seen(self, request: web.Request, session: AsyncSession, asker: Asker) -> Case:
         """The case as the person may see it; whoever may not is told no more than if there were none."""
@@ -192,7 +212,7 @@ class CaseViews:
                 message,
                 409,
                 typed=typed,
-                tried=str(kind.__struct_config__.tag),
+                tried=m.tag_of(kind),
             )
 
     async def _case_page(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import msgspec
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import ColumnElement, Select, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from casework.case import Case
 from casework.history import BrokenLink, Entry, Link, broken_links, digest
 from casework.store.tables import CaseCounterRow, CaseMoveRow, CasePartyRow, CaseRow
-from casework.words import FINISHED, CaseState
+from casework.supervision import Crowd
+from casework.words import FINISHED, CaseState, Kind, Trigger
 
 _NEXT = text(
     "INSERT INTO case_counters (day, last) VALUES (:day, 1)"
@@ -20,6 +21,7 @@ _NEXT = text(
 _COLUMNS = (
     "id", "number", "citizen", "title", "text", "unit", "conversation",
     "created_us", "state", "closed_us", "urged", "topic", "place", "due_us", "master",
+    "kind", "wake_us",
 )  # fmt: skip
 _BATCH = 500
 
@@ -83,10 +85,45 @@ async def count_of(session: AsyncSession, id_: str) -> int:
     return (await session.get_one(CaseRow, id_)).moves
 
 
+async def settle(session: AsyncSession, id_: str, wake_us: int) -> None:
+    """Set when the clock looks at the case again, where nothing happened to it."""
+    (await session.get_one(CaseRow, id_)).wake_us = wake_us
+
+
+async def crowd(session: AsyncSession, case: Case, since_us: int, *, is_sent: bool) -> Crowd:
+    """How many people the case stands for: merged into it, with the same topic and place, against its unit.
+
+    Once one case is supervised for such a crowd, its siblings are not for the same reason. Only a case just
+    sent out is compared with others; else it is those merged into it that count.
+    """
+    merged = await session.scalar(select(func.count()).where(CaseRow.master == case.id))
+    alike = int(merged or 0) + 1
+    if not is_sent:
+        return Crowd(alike=alike)
+    people = select(func.count(CaseRow.citizen.distinct())).where(CaseRow.created_us >= since_us)
+    against = await _people(
+        session, people.where(CaseRow.unit == case.unit, CaseRow.kind == Kind.COMPLAINT.value),
+        Trigger.MANY_AGAINST, CaseRow.unit == case.unit,
+    )  # fmt: skip
+    if case.topic and case.place:
+        same = (CaseRow.topic == case.topic) & (CaseRow.place == case.place)
+        alike = max(alike, await _people(session, people.where(same), Trigger.MANY_ALIKE, same))
+    return Crowd(alike=alike, against=against)
+
+
+async def _people(
+    session: AsyncSession, people: Select[int], trigger: Trigger, group: ColumnElement[bool]
+) -> int:
+    query = select(CaseRow.id).where(CaseRow.level != "", CaseRow.trigger == trigger.name, group)
+    if await session.scalar(query.limit(1)) is not None:
+        return 0
+    return int(await session.scalar(people) or 0)
+
+
 async def history(session: AsyncSession, id_: str) -> list[Entry]:
     """The case's history, from the beginning."""
     query = select(CaseMoveRow).where(CaseMoveRow.case_id == id_).order_by(CaseMoveRow.seq)
-    return [_entry(row) for row in await session.scalars(query)]
+    return [entry_of_row(row) for row in await session.scalars(query)]
 
 
 async def journal(session: AsyncSession, until_us: int) -> AsyncIterator[Entry]:
@@ -96,7 +133,7 @@ async def journal(session: AsyncSession, until_us: int) -> AsyncIterator[Entry]:
         query.order_by(CaseMoveRow.case_id, CaseMoveRow.seq).execution_options(yield_per=_BATCH)
     )
     async for row in rows:
-        yield _entry(row)
+        yield entry_of_row(row)
 
 
 async def verify(session: AsyncSession) -> list[BrokenLink]:
@@ -112,7 +149,7 @@ async def verify(session: AsyncSession) -> list[BrokenLink]:
         after = rows[-1][0]
         entries = select(CaseMoveRow).where(CaseMoveRow.case_id.in_(heads))
         found = await session.scalars(entries.order_by(CaseMoveRow.case_id, CaseMoveRow.seq))
-        broken += broken_links([Link(_entry(row), row.digest) for row in found], heads)
+        broken += broken_links([Link(entry_of_row(row), row.digest) for row in found], heads)
         session.expunge_all()
 
 
@@ -137,6 +174,10 @@ def _write(row: CaseRow, case: Case) -> None:
     row.progress = msgspec.json.encode(fields).decode()
     row.asked = "" if case.asked is None else "return" if case.asked.is_return else "extension"
     row.above = case.chain[-2] if len(case.chain) > 1 else ""
+    watched = case.supervision
+    row.level = watched.level.value if watched else ""
+    row.trigger = watched.trigger.name if watched else ""
+    row.answer_due_us = watched.due_us if watched else 0
 
 
 def case_of(row: CaseRow) -> Case:
@@ -145,6 +186,7 @@ def case_of(row: CaseRow) -> Case:
     return msgspec.convert(progress | {name: getattr(row, name) for name in _COLUMNS}, Case)
 
 
-def _entry(row: CaseMoveRow) -> Entry:
+def entry_of_row(row: CaseMoveRow) -> Entry:
+    """The entry that the row keeps."""
     names = Entry.__struct_fields__
     return msgspec.convert({name: getattr(row, name) for name in names}, Entry)

@@ -8,9 +8,11 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from casework import moves as m
 from casework.case import Case
-from casework.store.cases import case_of
-from casework.store.tables import CasePartyRow, CaseRow
+from casework.history import Entry
+from casework.store.cases import case_of, entry_of_row
+from casework.store.tables import CaseMoveRow, CasePartyRow, CaseRow
 from casework.words import AT_UNIT, CaseState
 
 
@@ -53,6 +55,30 @@ async def beside_unit(session: AsyncSession, unit: str, limit: int) -> list[Case
 async def asked_of(session: AsyncSession, above: str, limit: int) -> list[Case]:
     """Cases whose return or extension waits for this unit's (or the platform's) decision."""
     return await _read(session, _by_due().where(CaseRow.above == above, CaseRow.asked != ""), limit)
+
+
+async def supervised(session: AsyncSession, limit: int) -> list[Case]:
+    """The open ledger (督办台账); whose answer is due first comes first."""
+    query = select(CaseRow).where(CaseRow.level != "").order_by(CaseRow.answer_due_us, CaseRow.id)
+    return await _read(session, query, limit)
+
+
+async def due(session: AsyncSession, now_us: int, limit: int) -> list[str]:
+    """The ids of the cases at which the clock must look now, the longest due first."""
+    query = select(CaseRow.id).where(CaseRow.wake_us > 0, CaseRow.wake_us <= now_us)
+    return list(await session.scalars(query.order_by(CaseRow.wake_us).limit(limit)))
+
+
+async def ledger(session: AsyncSession, limit: int) -> list[tuple[Entry, str, str]]:
+    """What was entered into the ledger and discharged of late, newest first, each with number and title."""
+    query = (
+        select(CaseMoveRow, CaseRow.number, CaseRow.title)
+        .join(CaseRow, CaseRow.id == CaseMoveRow.case_id)
+        .where(CaseMoveRow.move.in_([m.tag_of(m.Supervise), m.tag_of(m.Discharge)]))
+        .order_by(CaseMoveRow.id.desc())
+    )
+    rows = await session.execute(query.limit(limit))
+    return [(entry_of_row(row), number, title) for row, number, title in rows]
 
 
 async def numbered(session: AsyncSession, number: str) -> Case | None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hotline.db.base import Base, Key, RowId, Utc
 
 _NO, _EMPTY = text("0"), text("''")
+_LEDGER = text("move IN ('supervise', 'discharge')")
 
 
 class CaseRow(Base):
@@ -20,6 +21,8 @@ class CaseRow(Base):
         Index(None, "topic", "place"),
         Index(None, "unit", "state", "due_us"),
         Index(None, "above", "asked"),
+        Index(None, "level", "answer_due_us"),
+        Index(None, "unit", "created_us"),
     )
 
     id: Mapped[Key]
@@ -45,6 +48,13 @@ class CaseRow(Base):
     """What its unit has asked for: "return", "extension" or nothing."""
     above: Mapped[str] = mapped_column(String(60), server_default=_EMPTY)
     """The unit that decides about it: the tier above the one that has the case."""
+    kind: Mapped[str] = mapped_column(String(8), server_default=_EMPTY)
+    wake_us: Mapped[Utc] = mapped_column(server_default=_NO, index=True)
+    """When the clock has something to do with it."""
+    level: Mapped[str] = mapped_column(String(8), server_default=_EMPTY)
+    """Of the supervision that is not yet discharged; with its trigger's name and its deadline."""
+    trigger: Mapped[str] = mapped_column(String(16), server_default=_EMPTY)
+    answer_due_us: Mapped[Utc] = mapped_column(server_default=_NO)
     moves: Mapped[int] = mapped_column(Integer, server_default=_NO)
     """How many entries its history has."""
     head: Mapped[str] = mapped_column(String(64), server_default=_EMPTY)
@@ -55,7 +65,10 @@ class CaseMoveRow(Base):
     """One entry of a case's history; the database refuses to change or delete it."""
 
     __tablename__ = "case_moves"
-    __table_args__ = (Index(None, "case_id", "seq", unique=True),)
+    __table_args__ = (
+        Index(None, "case_id", "seq", unique=True),
+        Index("ix_case_moves_supervision", "id", sqlite_where=_LEDGER, postgresql_where=_LEDGER),
+    )
 
     id: Mapped[RowId]
     case_id: Mapped[str] = mapped_column(String(80), ForeignKey("cases.id"), index=True)

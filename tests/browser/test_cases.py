@@ -137,15 +137,23 @@ async def test_one_case_goes_the_whole_loop_through_the_hands_of_six_people(come
     await do(reviewer, number, "pass_review")
     await do(visitor, number, "visited", satisfaction="不满意", reason="第二天又来了")
     await visitor.until("#state", "办理中")
+    for _ in range(3):
+        await do(agent, number, "urge", reason="又来电催问")
+    await supervisor.page.goto(f"{supervisor.base}/cases/ledger")
+    await supervisor.until(".ledger", "监察问责")
     await do(handler, number, "reply", reason="已设固定摊位，安排专人值守", is_citizen_told="on")
     await do(reviewer, number, "pass_review")
     await do(visitor, number, "visited", satisfaction="满意", is_solved="on", is_in_time="on", reason="好了")
     await do(visitor, number, "close")
     await do(supervisor, number, "archive")
+    await supervisor.until("[role=alert]", "督办尚未销号")
+    await do(supervisor, number, "discharge", reason="已设固定摊位")
+    await do(supervisor, number, "archive")
     await supervisor.until("#state", "已归档")
-    assert await supervisor.page.locator(".time-line > li").count() == 16
-    for person in (agent, dispatcher, handler, reviewer, visitor, supervisor):
+    assert await supervisor.page.locator(".time-line > li").count() == 21
+    for person in (agent, dispatcher, handler, reviewer, visitor):
         assert person.complaints == []
+    assert [line for line in supervisor.complaints if "409" not in line] == []
 
 
 async def test_a_handler_works_at_360_pixels(chromium: Browser, base: str, come: Come) -> None:

@@ -342,3 +342,20 @@ async def test_a_case_filed_long_ago_is_found_by_number_and_by_words_of_its_titl
         "from=9999-12-31&to=9999-12-31",
     ):
         assert new.title not in (await agent.get(f"/cases/find?{query}"))[1]
+
+
+async def test_the_ledger_is_the_platforms_and_names_what_is_open_and_what_was_discharged(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    supervisor, handler = await door.of(SUPERVISOR), await door.of(HANDLERS["heating"])
+    id_ = await taken_in(agent)
+    await made(dispatcher, id_, "dispatch", unit="heating", profile="one_day")
+    for _ in range(3):
+        await made(agent, id_, "urge", reason="又来电")
+    _, text = await supervisor.get("/cases")
+    assert "督办中（1）" in text and "监察问责" in text
+    assert (await handler.get("/cases/ledger"))[0] == 403
+    assert (await handler.post(f"/cases/{id_}/discharge", reason="x")).status == 409
+    await made(supervisor, id_, "discharge", reason="已约谈负责人")
+    _, text = await supervisor.get("/cases/ledger")
+    assert "督办中（0）" in text and "已约谈负责人" in text and "催办、退办累计3次以上" in text
+    assert (await supervisor.post(f"/cases/{id_}/warn", reason="x")).status == 404
