@@ -11,6 +11,7 @@ from aiohttp import web
 
 from agent_desk.cases.desk import Desk
 from agent_desk.cases.intake import IntakeViews
+from agent_desk.cases.scores import ScoreViews
 from agent_desk.cases.views import CaseViews
 from agent_desk.floor import Floor
 from agent_desk.guard import Guard
@@ -42,6 +43,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     cases = Desk(settings, database, sessions)
     app.add_routes(CaseViews(cases).routes())
     app.add_routes(IntakeViews(cases).routes())
+    app.add_routes(ScoreViews(cases).routes())
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:
         floor.start()

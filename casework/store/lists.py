@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from casework import moves as m
 from casework.case import Case
 from casework.history import Entry
+from casework.scoring import WINDOW_MOVES, Fact
 from casework.store.cases import case_of, entry_of_row
 from casework.store.tables import CaseMoveRow, CasePartyRow, CaseRow
 from casework.words import AT_UNIT, CaseState
@@ -79,6 +80,23 @@ async def ledger(session: AsyncSession, limit: int) -> list[tuple[Entry, str, st
     )
     rows = await session.execute(query.limit(limit))
     return [(entry_of_row(row), number, title) for row, number, title in rows]
+
+
+async def facts(session: AsyncSession, since_us: int, until_us: int) -> list[Fact]:
+    """What counts for scores in a period, case by case and in order."""
+    row = CaseMoveRow
+    query = (
+        select(row.case_id, row.move, row.unit, row.is_late, row.body)
+        .where(row.at_us >= since_us, row.at_us < until_us, row.move.in_(WINDOW_MOVES))
+        .order_by(row.case_id, row.seq)
+    )
+    return [Fact(*values) for values in await session.execute(query)]
+
+
+async def by_ids(session: AsyncSession, ids: Iterable[str]) -> dict[str, Case]:
+    """These cases by their ids."""
+    rows = await session.scalars(select(CaseRow).where(CaseRow.id.in_(set(ids))))
+    return {row.id: case_of(row) for row in rows}
 
 
 async def numbered(session: AsyncSession, number: str) -> Case | None:

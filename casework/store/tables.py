@@ -74,7 +74,7 @@ class CaseMoveRow(Base):
     case_id: Mapped[str] = mapped_column(String(80), ForeignKey("cases.id"), index=True)
     move: Mapped[str] = mapped_column(String(24))
     actor: Mapped[str] = mapped_column(String(16))
-    at_us: Mapped[Utc]
+    at_us: Mapped[Utc] = mapped_column(index=True)
     reason: Mapped[str] = mapped_column(Text)
     rule: Mapped[str] = mapped_column(String(80))
     """What the move rests on: a rule with its source."""

@@ -151,6 +151,13 @@ async def test_one_case_goes_the_whole_loop_through_the_hands_of_six_people(come
     await do(supervisor, number, "archive")
     await supervisor.until("#state", "已归档")
     assert await supervisor.page.locator(".time-line > li").count() == 21
+    await supervisor.page.click("text=考核")
+    await supervisor.until("#scores", "1/2")
+    await supervisor.page.click("#scores a")
+    await supervisor.page.click("text=回访满意率")
+    await supervisor.until(".case-rows", "失分")
+    points = float(await supervisor.page.inner_text("#points"))
+    assert 0 < points < 100
     for person in (agent, dispatcher, handler, reviewer, visitor):
         assert person.complaints == []
     assert [line for line in supervisor.complaints if "409" not in line] == []

@@ -359,3 +359,27 @@ async def test_the_ledger_is_the_platforms_and_names_what_is_open_and_what_was_d
     _, text = await supervisor.get("/cases/ledger")
     assert "督办中（0）" in text and "已约谈负责人" in text and "催办、退办累计3次以上" in text
     assert (await supervisor.post(f"/cases/{id_}/warn", reason="x")).status == 404
+
+
+async def test_a_unit_sees_its_own_score_and_nobody_elses(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    heating, lights = await door.of(HANDLERS["heating"]), await door.of(HANDLERS["urban-management"])
+    for unit, handler in (("heating", heating), ("urban-management", lights)):
+        id_ = await taken_in(agent, title=f"{unit}的工单")
+        await made(dispatcher, id_, "dispatch", unit=unit, profile="one_day")
+        await made(handler, id_, "accept")
+        await made(handler, id_, "reply", reason="已修复", is_citizen_told="on")
+    _, text = await dispatcher.get("/cases/scores")
+    assert "热力公司" in text and "市城市管理局" in text and text.count("<b>100.00</b>") == 2
+    assert "公式 2026.1" in text
+    _, text = await heating.get("/cases/scores")
+    assert "热力公司" in text and "市城市管理局" not in text
+    _, text = await heating.get("/cases/scores.csv")
+    assert "热力公司,100.00,2026.1" in text and "市城市管理局" not in text
+    _, text = await heating.get("/cases/scores/heating?measure=CLOSED")
+    assert "heating的工单" in text and "得分" in text
+    assert (await heating.get("/cases/scores/urban-management"))[0] == 403
+    assert (await heating.get("/cases/scores/nobody"))[0] == 403
+    for month, status in (("1999-01", 200), ("9999-12", 200), ("2026-13", 400), ("x", 400)):
+        assert (await dispatcher.get(f"/cases/scores?month={month}"))[0] == status
+    assert (await dispatcher.get("/cases/scores/heating?measure=X"))[0] == 404

@@ -1,0 +1,127 @@
+"""Owns the pages of scores (考核): each unit's points, its rates with their counts, the cases behind them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import date
+
+from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from agent_desk.cases import shown
+from agent_desk.cases.desk import Asker, Desk, with_database
+from casework.scoring import FORMULAS, Mark, Measure, Score, marks, scores
+from casework.store import lists
+from casework.words import Part
+from hotline import clock
+from hotline.local_time import day_start_us, local_day
+
+_MOST_CASES = 200
+_DECEMBER = 12
+_BOM = "\ufeff"
+"""Without it a spreadsheet program in China takes UTF-8 for GBK."""
+
+
+class ScoreViews:
+    """The handlers. A unit's people see their own unit, all others every unit."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> Iterable[web.AbstractRouteDef]:
+        """Every address of the scores."""
+        return (
+            web.get("/cases/scores", with_database(self.table)),
+            web.get("/cases/scores.csv", with_database(self.export)),
+            web.get("/cases/scores/{unit}", with_database(self.unit)),
+        )
+
+    async def table(self, request: web.Request) -> web.Response:
+        """A month's scores of all units that one may see."""
+        month = _month(request)
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            tree = await self._desk.tree(session)
+            found = scores(await self._marks(session, month, asker), FORMULAS[-1])
+        ids = {score.unit: unit.id for score in found if (unit := tree.named(score.unit)) is not None}
+        return self._desk.page(
+            request, "scores", asker, month=f"{month:%Y-%m}", formula=FORMULAS[-1], scores=found, ids=ids
+        )
+
+    async def unit(self, request: web.Request) -> web.Response:
+        """One unit's rates, and the cases behind one of them."""
+        month, now_us = _month(request), clock.now().utc_us
+        asked = request.query.get("measure", Measure.CLOSED.name)
+        if asked not in Measure.__members__:
+            raise web.HTTPNotFound
+        measure = Measure[asked]
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            unit = (await self._desk.tree(session)).unit(request.match_info["unit"])
+            if unit is None or not _may_see(asker, unit.name):
+                raise web.HTTPForbidden
+            own = [mark for mark in await self._marks(session, month, asker) if mark.unit == unit.name]
+            behind = [mark for mark in own if mark.measure is measure]
+            bad_first = sorted(behind, key=lambda mark: (mark.is_good, mark.case_id))[:_MOST_CASES]
+            cases = await lists.by_ids(session, [mark.case_id for mark in bad_first])
+        return self._desk.page(
+            request,
+            "score",
+            asker,
+            month=f"{month:%Y-%m}",
+            unit=unit,
+            score=next(iter(scores(own, FORMULAS[-1])), None),
+            weights=FORMULAS[-1].weights,
+            measure=measure,
+            marks=[(mark.is_good, shown.line(cases[mark.case_id], now_us)) for mark in bad_first],
+            total=len(behind),
+        )
+
+    async def export(self, request: web.Request) -> web.Response:
+        """The table as CSV."""
+        month = _month(request)
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            found = scores(await self._marks(session, month, asker), FORMULAS[-1])
+        name = f"scores-{month:%Y-%m}.csv"
+        return web.Response(
+            text=_BOM + _csv(found, f"{month:%Y-%m}"),
+            content_type="text/csv",
+            charset="utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    async def _marks(self, session: AsyncSession, month: date, asker: Asker) -> list[Mark]:
+        facts = await lists.facts(session, day_start_us(month), day_start_us(_next(month)))
+        return [mark for mark in marks(facts) if _may_see(asker, mark.unit)]
+
+
+def _may_see(asker: Asker, unit: str) -> bool:
+    return any(post.part is not Part.UNIT or post.unit == unit for post in asker.posts)
+
+
+def _month(request: web.Request) -> date:
+    asked = request.query.get("month", "")
+    try:
+        return date.fromisoformat(f"{asked}-01") if asked else local_day(clock.now().utc_us).replace(day=1)
+    except ValueError:
+        raise web.HTTPBadRequest from None
+
+
+def _next(month: date) -> date:
+    if month.month == _DECEMBER:
+        return month.replace(year=min(month.year + 1, date.max.year), month=1)
+    return month.replace(month=month.month + 1)
+
+
+def _csv(found: list[Score], month: str) -> str:
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(["月份", "单位", "得分", "公式版本", *(f"{one.value}（好/总）" for one in Measure)])
+    for score in found:
+        rates = (score.rates.get(one) for one in Measure)
+        counts = (f"{rate.good} / {rate.all}" if rate else "" for rate in rates)
+        table.writerow([month, score.unit, score.points, score.version, *counts])
+    return out.getvalue()
