@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from casework.history import BrokenLink
+from casework.service import verify_history
 from cli.database import reading
 from hotline import audit
 from hotline.audit import Entry, Verdict
@@ -9,10 +11,10 @@ from hotline.local_time import date_time
 from hotline.settings import Settings
 
 
-async def verify(settings: Settings) -> Verdict:
-    """Walk the whole chain; DatabaseUnavailable when it cannot be read."""
+async def verify(settings: Settings) -> tuple[Verdict, list[BrokenLink]]:
+    """Walk the audit trail, and the histories of all cases; DatabaseUnavailable when they cannot be read."""
     async with reading(settings, "the audit trail cannot be read") as session:
-        return await audit.verify(session)
+        return await audit.verify(session), await verify_history(session)
 
 
 async def last(settings: Settings, count: int) -> list[Entry]:
@@ -27,6 +29,13 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     if verdict.broken_seq:
         return [f"entry {verdict.broken_seq} was changed or removed; before it {counted}"]
     return [counted, f"last hash {verdict.head}"] if verdict.right else [counted]
+
+
+def history_lines(broken: list[BrokenLink]) -> list[str]:
+    """For a person: each case whose history is not what was written, by its id; a day for lost numbers."""
+    if not broken:
+        return ["the histories of all cases are right"]
+    return [f"case {one.case_id}, entry {one.seq}: the history was changed ({one.why})" for one in broken]
 
 
 def entry_line(entry: Entry) -> str:

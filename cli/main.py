@@ -14,9 +14,11 @@ import structlog
 import typer
 import uvloop
 from rich.console import Console
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from cli import audit as audit_of
+from cli import city as city_of
 from cli import doctor as doctor_of
 from cli import hooks as hooks_of
 from cli import people as people_of
@@ -231,11 +233,11 @@ def directory_list(settings: SettingsFile = None) -> None:
 
 @audit.command("verify")
 def audit_verify(settings: SettingsFile = None) -> None:
-    """Walk the whole chain; exit status 1 and the first broken entry when something was changed."""
-    verdict = asyncio.run(audit_of.verify(settings_from(settings)[0]))
-    for line in audit_of.verdict_lines(verdict):
+    """Walk the audit trail and every case's history; exit status 1 when something was changed."""
+    verdict, broken = asyncio.run(audit_of.verify(settings_from(settings)[0]))
+    for line in (*audit_of.verdict_lines(verdict), *audit_of.history_lines(broken)):
         say(line)
-    if verdict.broken_seq:
+    if verdict.broken_seq or broken:
         raise typer.Exit(1)
 
 
@@ -286,6 +288,22 @@ def person_posts(
     wanted = [people_of.read_post(word) for word in post or ()]
     asyncio.run(people_of.give_posts(settings_from(settings)[0], number, wanted))
     say(f"{number} works on cases as {', '.join(post or ()) or 'nothing'}")
+
+
+@app.command()
+def seed(
+    settings: SettingsFile = None,
+    cases: Annotated[int, typer.Option(min=0, max=5_000_000, help="a year's invented cases")] = 0,
+) -> None:
+    """A made-up city in an empty database: units in four tiers, a catalogue of matters, people, cases."""
+    site = settings_from(settings)[0]
+    with ProgressBar(console=console) as bar:
+        task = bar.add_task("cases", total=cases, visible=cases > 0)
+        found = asyncio.run(city_of.seed(site, cases, lambda more: bar.advance(task, more)))
+    say(f"{found[0]} units, {found[1]} matters and {found[2]} people")
+    say(f"the password of all of them is in {site.state / 'demo-password'}")
+    if cases:
+        say(f"about {cases} cases of the last year were added")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -21,6 +22,7 @@ def local_day(utc_us: int) -> date:
     return local(utc_us).date()
 
 
+@lru_cache(maxsize=4096)
 def day_start_us(day: date) -> int:
     """Midnight in Shanghai at which `day` begins, in UTC microseconds."""
     begins = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)

@@ -168,16 +168,23 @@ def _append(session: AsyncSession, row: CaseRow, entry: Entry) -> None:
 
 
 def _write(row: CaseRow, case: Case) -> None:
+    for name, value in columns_of(case).items():
+        setattr(row, name, value)
+
+
+def columns_of(case: Case) -> dict[str, object]:
+    """The row's values, all but those that follow from its history."""
     fields = msgspec.to_builtins(case)
-    for name in _COLUMNS:
-        setattr(row, name, fields.pop(name))
-    row.progress = msgspec.json.encode(fields).decode()
-    row.asked = "" if case.asked is None else "return" if case.asked.is_return else "extension"
-    row.above = case.chain[-2] if len(case.chain) > 1 else ""
+    columns = {name: fields.pop(name) for name in _COLUMNS}
     watched = case.supervision
-    row.level = watched.level.value if watched else ""
-    row.trigger = watched.trigger.name if watched else ""
-    row.answer_due_us = watched.due_us if watched else 0
+    return columns | {
+        "progress": msgspec.json.encode(fields).decode(),
+        "asked": "" if case.asked is None else "return" if case.asked.is_return else "extension",
+        "above": case.chain[-2] if len(case.chain) > 1 else "",
+        "level": watched.level.value if watched else "",
+        "trigger": watched.trigger.name if watched else "",
+        "answer_due_us": watched.due_us if watched else 0,
+    }
 
 
 def case_of(row: CaseRow) -> Case:

@@ -156,7 +156,7 @@ async def test_a_supervisor_hears_it_another_agent_does_not_and_the_trail_shows_
         ("1001", "recording.play"),
         ("9001", "recording.play"),
     ]
-    assert (await audit_of.verify(there.settings)).broken_seq == 0
+    assert (await audit_of.verify(there.settings))[0].broken_seq == 0
     await meddle(database, "UPDATE audit SET person = '9002' WHERE seq = 1")
     await database.close()
     broken = await asyncio.to_thread(run, "verify", there.settings.state / "settings.json")
