@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from casework.case import Case
 from casework.history import Entry, digest
+from casework.store import search
 from casework.store.cases import columns_of, parties
 from casework.store.tables import CaseCounterRow, CaseMoveRow, CasePartyRow, CaseRow
 
@@ -21,6 +22,7 @@ async def last_count(session: AsyncSession, day: str) -> int:
 
 async def add_day(session: AsyncSession, day: str, lives: Iterable[tuple[Case, list[Entry]]]) -> int:
     """Keep a day's cases with their histories, numbered on from the day's last; returns how many."""
+    found: list[Case] = []
     cases: list[dict[str, object]] = []
     moves: list[dict[str, object]] = []
     beside: list[dict[str, object]] = []
@@ -29,6 +31,7 @@ async def add_day(session: AsyncSession, day: str, lives: Iterable[tuple[Case, l
         for entry in entries:
             head = digest(head, entry)
             moves.append(msgspec.structs.asdict(entry) | {"state": entry.state.value, "digest": head})
+        found.append(case)
         cases.append(columns_of(case) | {"moves": len(entries), "head": head})
         beside += [{"unit": unit, "case_id": case.id} for unit in parties(case)]
     if cases:
@@ -36,6 +39,7 @@ async def add_day(session: AsyncSession, day: str, lives: Iterable[tuple[Case, l
         await session.merge(CaseCounterRow(day=day, last=before + len(cases)))
         await session.execute(insert(CaseRow), cases)
         await session.execute(insert(CaseMoveRow), moves)
+        await search.write(session, found)
     if beside:
         await session.execute(insert(CasePartyRow), beside)
     return len(cases)

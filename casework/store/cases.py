@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from casework.case import Case
 from casework.history import BrokenLink, Entry, Link, broken_links, digest
+from casework.store import search
 from casework.store.tables import CaseCounterRow, CaseMoveRow, CasePartyRow, CaseRow
 from casework.supervision import Crowd
 from casework.words import FINISHED, CaseState, Kind, Trigger
@@ -61,6 +62,7 @@ async def add(session: AsyncSession, case: Case, first: Entry) -> None:
     _write(row, case)
     session.add(row)
     await session.flush()
+    await search.write(session, [case])
     _append(session, row, first)
 
 
@@ -114,7 +116,7 @@ async def crowd(session: AsyncSession, case: Case, since_us: int, *, is_sent: bo
 async def _people(
     session: AsyncSession, people: Select[int], trigger: Trigger, group: ColumnElement[bool]
 ) -> int:
-    query = select(CaseRow.id).where(CaseRow.level != "", CaseRow.trigger == trigger.name, group)
+    query = select(CaseRow.id).where(CaseRow.level > "", CaseRow.trigger == trigger.name, group)
     if await session.scalar(query.limit(1)) is not None:
         return 0
     return int(await session.scalar(people) or 0)

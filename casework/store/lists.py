@@ -12,6 +12,7 @@ from casework import moves as m
 from casework.case import Case
 from casework.history import Entry
 from casework.scoring import WINDOW_MOVES, Fact
+from casework.store import search
 from casework.store.cases import case_of, entry_of_row
 from casework.store.tables import CaseMoveRow, CasePartyRow, CaseRow
 from casework.words import AT_UNIT, CaseState
@@ -55,12 +56,12 @@ async def beside_unit(session: AsyncSession, unit: str, limit: int) -> list[Case
 
 async def asked_of(session: AsyncSession, above: str, limit: int) -> list[Case]:
     """Cases whose return or extension waits for this unit's (or the platform's) decision."""
-    return await _read(session, _by_due().where(CaseRow.above == above, CaseRow.asked != ""), limit)
+    return await _read(session, _by_due().where(CaseRow.above == above, CaseRow.asked > ""), limit)
 
 
 async def supervised(session: AsyncSession, limit: int) -> list[Case]:
     """The open ledger (督办台账); whose answer is due first comes first."""
-    query = select(CaseRow).where(CaseRow.level != "").order_by(CaseRow.answer_due_us, CaseRow.id)
+    query = select(CaseRow).where(CaseRow.level > "").order_by(CaseRow.answer_due_us, CaseRow.id)
     return await _read(session, query, limit)
 
 
@@ -111,7 +112,15 @@ async def found(session: AsyncSession, wanted: Wanted, limit: int) -> list[Case]
     if wanted.number:
         query = query.where(CaseRow.number == wanted.number)
     if wanted.words:
-        query = query.where(CaseRow.title.contains(wanted.words, autoescape=True))
+        is_alone = wanted == Wanted(words=wanted.words)
+        hits = (
+            await search.hits(session, wanted.words, limit)
+            if is_alone
+            else await search.hits(session, wanted.words)
+        )
+        if hits is None:
+            return []
+        query = query.where(CaseRow.id.in_(hits))
     if wanted.state:
         query = query.where(CaseRow.state == wanted.state)
     if wanted.unit:

@@ -23,6 +23,7 @@ class CaseRow(Base):
         Index(None, "above", "asked"),
         Index(None, "level", "answer_due_us"),
         Index(None, "unit", "created_us"),
+        Index(None, "created_us", "id"),
     )
 
     id: Mapped[Key]

@@ -1,0 +1,78 @@
+"""Search over cases: the same words find the same cases on SQLite and on PostgreSQL, whatever is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from casework.grams import for_fts5, for_tsquery, grams, phrases
+from casework.store.lists import Wanted, found
+from hotline.db.engine import Database
+from tests.unit.test_casework_rules import MONDAY, dispatch
+from tests.unit.test_casework_supervision import moved, opened
+
+CASES = (
+    {"title": "小区供暖温度不达标", "text": "室温仅14度，联系物业ABC未果", "place": "泰山区岱庙街道"},
+    {"title": "路灯不亮", "text": "东岳大街三晚不亮", "topic": "路灯维修"},
+    {"title": "暖气漏水", "text": "管道漏水", "place": "新泰市"},
+)
+ODD = ("", "  ", "，。", '"', "a AND", "NEAR(", "*", "供*", "':*", "& | !", "()", "\0", "😀", "-", "x" * 500)
+
+
+async def titles(database: Database, words: str, **fields: str) -> list[str]:
+    async with database.read() as session:
+        cases = await found(session, Wanted(words=words, **fields), 10)  # type: ignore[arg-type]
+    return [case.title for case in cases]
+
+
+def names(*places: int) -> list[str]:
+    return [CASES[place]["title"] for place in places]
+
+
+@pytest.mark.slow
+async def test_words_find_their_cases_newest_first(database: Database) -> None:
+    cases = [await opened(database, MONDAY + n, **fields) for n, fields in enumerate(CASES)]
+    for words, places in (
+        ("供暖", (0,)),
+        ("供暖温度", (0,)),
+        ("温度供暖", ()),
+        ("供暖 岱庙", (0,)),
+        ("暖", (2, 0)),
+        ("漏水", (2,)),
+        ("路灯维修", (1,)),
+        ("14", (0,)),
+        ("abc", (0,)),
+        ("ＡＢＣ", (0,)),
+        ("电梯", ()),
+        (cases[1].number, (1,)),
+    ):
+        assert await titles(database, words) == names(*places), words
+    for words in ODD:
+        await titles(database, words)
+
+
+@pytest.mark.slow
+async def test_words_and_filters_must_hold_together(database: Database) -> None:
+    first, *_ = [await opened(database, MONDAY + n, **fields) for n, fields in enumerate(CASES)]
+    await moved(database, first, dispatch(), at_us=MONDAY + 9)
+    assert await titles(database, "暖", state="dispatched") == names(0)
+    assert await titles(database, "暖", unit="泰山区政府") == names(0)
+    assert await titles(database, "亮", state="dispatched") == []
+
+
+@given(words=st.text(), more=st.text())
+def test_a_text_holds_the_grams_of_whatever_stands_in_it(words: str, more: str) -> None:
+    kept = f" {grams(f'{more} {words} {more}')} "
+    for phrase in phrases(words):
+        assert f" {' '.join(phrase)} " in kept
+
+
+@given(words=st.text())
+def test_a_query_holds_no_operator_that_somebody_typed(words: str) -> None:
+    wanted: Sequence[list[str]] = phrases(words)
+    plain = for_fts5(wanted).replace('"', "").replace("*", "").split()
+    assert [word for word in plain if word != "AND"] == [gram for phrase in wanted for gram in phrase]
+    assert set(for_tsquery(wanted)) - set("".join(map("".join, wanted))) <= set(" &()<->:*")
