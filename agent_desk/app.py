@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from agent_desk.cases.desk import Desk
+from agent_desk.cases.files import FileViews
 from agent_desk.cases.intake import IntakeViews
 from agent_desk.cases.scores import ScoreViews
 from agent_desk.cases.views import CaseViews
@@ -41,6 +42,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(Views(settings, keys, database, sessions, floor).routes())
     app.add_routes(RecordingViews(settings, database, sessions).routes())
     cases = Desk(settings, database, sessions)
+    app.add_routes(FileViews(cases).routes())
     app.add_routes(CaseViews(cases).routes())
     app.add_routes(IntakeViews(cases).routes())
     app.add_routes(ScoreViews(cases).routes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import structlog
-from aiohttp import web
+from aiohttp import BodyPartReader, MultipartReader, web
 
 from agent_desk.pages import error_page
 from agent_desk.sessions import COOKIE, Session, Sessions
@@ -17,9 +17,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SESSION_ID = web.RequestKey("session_id", str)
 SESSION = web.RequestKey[Session | None]("session", Session)
+UPLOAD = web.RequestKey("upload", MultipartReader)
 FORM_FIELD = "form_word"
 FORM_HEADER = "X-Form-Word"
 
+_WORD_BYTES = 64
 _SAFE = frozenset({"GET", "HEAD"})
 _MESSAGE = {
     400: "请求不完整或格式不正确",
@@ -102,12 +104,23 @@ class Guard:
         if request.headers.get("Origin") not in self._origins:
             raise web.HTTPForbidden
         word = request.headers.get(FORM_HEADER, "")
+        if not word and request.content_type == "multipart/form-data":
+            word = await _first_part(request)
         if not word and request.content_type == "application/x-www-form-urlencoded":
             given = (await request.post()).get(FORM_FIELD, "")
             word = given if isinstance(given, str) else ""
         sid = request[SESSION_ID]
         if not sid or not self._sessions.is_form_word(sid, word):
             raise web.HTTPForbidden
+
+
+async def _first_part(request: web.Request) -> str:
+    """The form word where a form brings a file: its first part. What follows is left to the handler."""
+    reader = request[UPLOAD] = await request.multipart()
+    part = await reader.next()
+    if not isinstance(part, BodyPartReader) or part.name != FORM_FIELD:
+        return ""
+    return (await part.read_chunk(_WORD_BYTES)).decode(errors="replace")
 
 
 def session_of(request: web.Request, *roles: Role) -> Session:

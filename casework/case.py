@@ -196,6 +196,11 @@ def possible(case: Case, actor: m.Actor) -> list[type[Move]]:
     return [kind for kind in RULES if _barred(case, kind, actor) is None and _is_pending(case, kind)]
 
 
+def concerns(case: Case, actor: m.Actor) -> bool:
+    """Every case concerns the platform's people; a unit's those that it has, passed on or helps with."""
+    return actor.part is not Part.UNIT or actor.unit in case.chain[1:] or actor.unit in case.assisting
+
+
 def _is_pending(case: Case, kind: type[Move]) -> bool:
     """Whether a decision has something to decide, and a request is not made twice."""
     if kind in (m.GrantReturn, m.RefuseReturn):
@@ -228,6 +233,8 @@ def _barred(case: Case, kind: type[Move], actor: m.Actor) -> Refusal | None:
             return None if is_theirs else Refusal.NOT_YOUR_UNIT
         case By.ABOVE:
             return None if _is_above(case, actor) else Refusal.NOT_ABOVE
+        case By.CONCERNED:
+            return None if concerns(case, actor) else Refusal.NOT_CONCERNED
         case parts:
             is_theirs = actor.unit == PLATFORM and actor.part in parts
             return None if is_theirs else Refusal.NOT_YOUR_PART
@@ -299,6 +306,8 @@ def _after(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Re
             return _with(case, state=CaseState.MERGED, master=move.master) if is_other else Refusal.OWN_MASTER
         case m.KeepSecret():
             return Refusal.HIDDEN_ALREADY if case.is_secret else _with(case, is_secret=True)
+        case m.Attach():
+            return case
         case m.Supervise():
             return _supervise(case, move, now_us, calendar)
         case m.Discharge():

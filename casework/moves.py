@@ -161,6 +161,13 @@ class KeepSecret(_Move, frozen=True):
     """保密: name and number are hidden from units."""
 
 
+class Attach(_Move, frozen=True):
+    """附件: a file was added, proven by its digest. Its name is not kept here: it may name people."""
+
+    file: str
+    sha256: str
+
+
 class Supervise(_Move, frozen=True):
     """督办: entered into the ledger (台账), by a rule or by a supervisor, or raised to a higher level."""
 
@@ -183,7 +190,7 @@ Move = (
     | AskReturn | GrantReturn | RefuseReturn | AskExtension | GrantExtension | RefuseExtension
     | Reply | PassReview | SendBack | Unreached | Visited
     | Close | CloseSigned | CloseWithMaster | Reopen | Archive | Urge | Merge | KeepSecret
-    | Supervise | Discharge | Warn
+    | Attach | Supervise | Discharge | Warn
 )  # fmt: skip
 
 
@@ -194,6 +201,8 @@ class By(Enum):
     """The unit that has the case."""
     ABOVE = auto()
     """The tier above it, which sent it."""
+    CONCERNED = auto()
+    """Everybody who may see it."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -267,6 +276,7 @@ RULES: dict[type[Move], Rule] = {
     Archive: Rule("满意并审核达标，归档", YONGNING + "三（四）", _BACK, _in(_S.CLOSED)),
     Urge: Rule("重复来电并入原工单催办", JINAN, _by(Part.AGENT, *_BACK), _OPEN | {_S.MERGED}),
     Merge: Rule("同一事项合并，不重复派单", MERGING, _FRONT, _in(_S.INTAKE)),
+    Attach: Rule("服务记录完整", SECRECY, By.CONCERNED, _OPEN | {_S.MERGED}),
     Supervise: Rule("建立督办台账、实行办结销号", TAIAN + "五（二）2", _by(Part.SUPERVISOR), _SENT),
     Discharge: Rule("督办事项办结销号", TAIAN + "五（二）2", _by(Part.SUPERVISOR), _SENT | {_S.CLOSED}),
     Warn: Rule("对逾期未办结诉求采取系统提醒", JIANGXI + "二（三）4", _by(Part.SUPERVISOR), AT_UNIT),
@@ -281,7 +291,7 @@ LABELS: dict[type[Move], str] = {
     PassReview: "审核通过", SendBack: "发回重办", Unreached: "回访未接通", Visited: "回访", Close: "办结",
     CloseSigned: "签批办结", CloseWithMaster: "随主单办结", Reopen: "重新办理", Archive: "归档", Urge: "催办",
     Merge: "并案", KeepSecret: "改为保密",
-    Supervise: "督办", Discharge: "督办销号", Warn: "时限提醒",
+    Attach: "上传附件", Supervise: "督办", Discharge: "督办销号", Warn: "时限提醒",
 }  # fmt: skip
 """What each move is called on pages."""
 

@@ -6,17 +6,14 @@ from collections.abc import Iterable
 
 import msgspec
 
-from casework.case import Case
+from casework.case import Case, concerns
 from casework.moves import Actor
 from casework.words import Part
 
 
 def may_see(case: Case, posts: Iterable[Actor]) -> bool:
-    """The platform's people see every case, a unit's those it has, has passed down or assists with."""
-    return any(
-        post.part is not Part.UNIT or post.unit in case.chain[1:] or post.unit in case.assisting
-        for post in posts
-    )
+    """Whether it concerns the person by any of their posts."""
+    return any(concerns(case, post) for post in posts)
 
 
 def shown_to(case: Case, posts: Iterable[Actor]) -> Case:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from casework.case import Case, case_number, check_new, light_of, next_turn_us, step
+from casework.attachments import MOST_FILES, Attachment, clean_name, media_type
+from casework.case import Case, case_number, check_new, concerns, light_of, next_turn_us, step
 from casework.deadlines import Calendar, Light, NoCalendarYear
 from casework.history import BrokenLink, Entry, entry_of, opening
-from casework.moves import CloseWithMaster, Dispatch, Merge, Move, Warn
+from casework.moves import Actor, Attach, CloseWithMaster, Dispatch, Merge, Move, Warn
 from casework.store import cases as store
+from casework.store import files
 from casework.supervision import DAYS, SYSTEM, begun
 from casework.words import CaseState, Kind, Refusal
 from hotline import ids
@@ -65,6 +69,51 @@ async def move_case(
         if isinstance(move, Merge) and (master := await store.load(session, move.master)) is not None:
             await _watch(session, master, now_us, calendar)
         return await _watch(session, after, now_us, calendar, is_sent=isinstance(move, Dispatch))
+
+
+async def attach(
+    database: Database,
+    id_: str,
+    posts: Iterable[Actor],
+    name: str,
+    content: bytes,
+    *,
+    directory: Path,
+    node: str,
+    now_us: int,
+    calendar: Calendar,
+) -> Attachment | Refusal:
+    """Keep a file for a case, its digest in the case's history; a refusal if it cannot be taken.
+
+    The bytes are on the disk before the database speaks of them. `directory` is where all of them lie.
+    """
+    kind = media_type(name, content)
+    if isinstance(kind, Refusal):
+        return kind
+    sha256 = await asyncio.to_thread(files.keep, directory, content)
+    async with database.begin() as session:
+        case = await store.load(session, id_, lock=True)
+        actor = next((post for post in posts if case is not None and concerns(case, post)), None)
+        if case is None or actor is None:
+            return Refusal.NOT_CONCERNED
+        if await files.count_of(session, id_) >= MOST_FILES:
+            return Refusal.TOO_MANY_FILES
+        kept = Attachment(
+            id=ids.make(node, now_us, secrets.token_bytes(ids.RANDOM_BYTES)),
+            case_id=id_,
+            name=clean_name(name),
+            media_type=kind,
+            size=len(content),
+            sha256=sha256,
+            actor=actor.number,
+            at_us=now_us,
+        )
+        move = Attach(actor=actor, reason="上传附件", file=kept.id, sha256=sha256)
+        after = await _move(session, case, move, now_us, calendar)
+        if isinstance(after, Refusal):
+            return after
+        await files.add(session, kept)
+        return kept
 
 
 async def warn_case(database: Database, id_: str, now_us: int, calendar: Calendar) -> None:

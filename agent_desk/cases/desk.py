@@ -13,14 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agent_desk import pages
 from agent_desk.guard import SESSION_ID, session_of
 from agent_desk.sessions import Sessions
+from casework.case import Case
 from casework.moves import Actor
 from casework.organisation import Tree
+from casework.rights import may_see, shown_to
+from casework.store import cases as store
 from casework.store.posts import posts_of
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.directory import all_units
 from hotline.identity.people import Person, find_person
 from hotline.settings import Settings
 
+CASE_PATH = "/cases/{id:[a-z][a-z0-9_]*-[0-9A-Z]{26}}"
 _DATABASE_S = 5.0
 _DOWN = "数据库暂不可用，请稍后重试；没有内容被保存"
 
@@ -49,6 +53,13 @@ class Desk:
         if person is None or not posts:
             raise web.HTTPForbidden
         return Asker(person, posts)
+
+    async def seen(self, request: web.Request, session: AsyncSession, asker: Asker) -> Case:
+        """The case as the person may see it; whoever may not is told no more than if there were none."""
+        case = await store.load(session, request.match_info["id"])
+        if case is None or not may_see(case, asker.posts):
+            raise web.HTTPForbidden
+        return shown_to(case, asker.posts)
 
     async def tree(self, session: AsyncSession) -> Tree:
         """The units as they are now."""

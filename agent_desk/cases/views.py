@@ -9,9 +9,10 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import forms, shown
-from agent_desk.cases.desk import Asker, Desk, with_database
+from agent_desk.cases.desk import CASE_PATH, Asker, Desk, with_database
 from agent_desk.cases.forms import BadForm, Typed
 from casework import moves as m
+from casework.attachments import ENDINGS
 from casework.calendar import china
 from casework.case import TITLE_LIMIT, Case, possible
 from casework.catalogue import Suggestion, suggest
@@ -20,7 +21,7 @@ from casework.organisation import Tree
 from casework.rights import may_see, shown_to
 from casework.service import history_of, move_case
 from casework.store import cases as store
-from casework.store import lists
+from casework.store import files, lists
 from casework.store.lists import Wanted
 from casework.store.matters import all_matters
 from casework.words import PLATFORM, CaseState, Part, Refusal
@@ -48,15 +49,14 @@ class CaseViews:
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Every address of casework's pages."""
-        case = "/cases/{id:[a-z][a-z0-9_]*-[0-9A-Z]{26}}"
         return (
             web.get("/cases", with_database(self.inbox)),
             web.get("/cases/next", with_database(self.next)),
             web.get("/cases/ledger", with_database(self.ledger)),
             web.get("/cases/find", with_database(self.find)),
-            web.get(case, with_database(self.case)),
-            web.post(case + "/number", with_database(self.number)),
-            web.post(case + "/{move:[a-z_]+}", with_database(self.move)),
+            web.get(CASE_PATH, with_database(self.case)),
+            web.post(CASE_PATH + "/number", with_database(self.number)),
+            web.post(CASE_PATH + "/{move:[a-z_]+}", with_database(self.move)),
         )
 
     async def inbox(self, request: web.Request) -> web.Response:
@@ -110,7 +110,7 @@ class CaseViews:
         """One case, with its history and what can be done."""
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            case = await self._seen(request, session, asker)
+            case = await self._desk.seen(request, session, asker)
             return await self._case_page(request, session, asker, case)
 
     async def move(self, request: web.Request) -> web.Response:
@@ -122,7 +122,7 @@ class CaseViews:
         database, now_us = self._desk.database, clock.now().utc_us
         async with database.read() as session:
             asker = await self._desk.asker(request, session)
-            case = await self._seen(request, session, asker)
+            case = await self._desk.seen(request, session, asker)
             tree = await self._desk.tree(session)
             master = await lists.numbered(session, forms.text(form, "master").strip())
         actor = _offers(case, asker).get(kind, asker.posts[0])
@@ -143,7 +143,7 @@ class CaseViews:
         why = forms.text(await request.post(), "why").strip()
         async with self._desk.database.begin() as session:
             asker = await self._desk.asker(request, session)
-            case = await self._seen(request, session, asker)
+            case = await self._desk.seen(request, session, asker)
             if not why or not case.citizen:
                 return await self._case_page(request, session, asker, case, "请填写查看号码的原因", 400)
             who = asker.person
@@ -190,13 +190,6 @@ class CaseViews:
         ]
         open_cases = [shown.line(case, now_us) for case in cases]
         return self._desk.page(request, "ledger", asker, cases=open_cases, lines=lines, most=MOST)
-
-    async def _seen(self, request: web.Request, session: AsyncSession, asker: Asker) -> Case:
-        """The case as the person may see it; whoever may not is told no more than if there were none."""
-        case = await store.load(session, request.match_info["id"])
-        if case is None or not may_see(case, asker.posts):
-            raise web.HTTPForbidden
-        return shown_to(case, asker.posts)
 
     async def _again(
         self, request: web.Request, asker: Asker, case: Case, message: str, kind: type[Move], form: Typed
@@ -249,6 +242,9 @@ class CaseViews:
             typed=typed or {},
             tried=tried,
             is_visit=m.Visited in offers,
+            files=await files.files_of(session, case.id),
+            endings=",".join(ENDINGS),
+            may_attach=any(m.Attach in possible(case, post) for post in asker.posts),
         )
 
     async def _suggestion(self, session: AsyncSession, tree: Tree, case: Case) -> Suggestion | None:

@@ -132,6 +132,10 @@ async def test_one_case_goes_the_whole_loop_through_the_hands_of_six_people(come
     await handler.page.reload()
     assert await handler.page.inner_text("#due") > before
     await do(handler, number, "start")
+    png = {"name": "现场.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n0"}
+    await handler.page.set_input_files("#files input[type=file]", png)
+    await handler.page.click("text=上传 >> nth=-1")
+    await handler.until("#files", "现场.png")
     await do(handler, number, "reply", reason="已劝离", is_citizen_told="on")
 
     await do(reviewer, number, "pass_review")
@@ -150,7 +154,7 @@ async def test_one_case_goes_the_whole_loop_through_the_hands_of_six_people(come
     await do(supervisor, number, "discharge", reason="已设固定摊位")
     await do(supervisor, number, "archive")
     await supervisor.until("#state", "已归档")
-    assert await supervisor.page.locator(".time-line > li").count() == 21
+    assert await supervisor.page.locator(".time-line > li").count() == 22
     await supervisor.page.click("text=考核")
     await supervisor.until("#scores", "1/2")
     await supervisor.page.click("#scores a")

@@ -14,7 +14,7 @@ import pytest
 from agent_desk.app import serve
 from casework import city
 from casework.moves import Actor
-from casework.service import NewCase, open_case
+from casework.service import NewCase, history_of, open_case
 from casework.staff import seed_staff, staff
 from casework.store.matters import save_matters
 from casework.store.posts import BadPost, Post, give_posts, posts_of
@@ -383,3 +383,47 @@ async def test_a_unit_sees_its_own_score_and_nobody_elses(door: Door) -> None:
     for month, status in (("1999-01", 200), ("9999-12", 200), ("2026-13", 400), ("x", 400)):
         assert (await dispatcher.get(f"/cases/scores?month={month}"))[0] == status
     assert (await dispatcher.get("/cases/scores/heating?measure=X"))[0] == 404
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 100
+
+
+async def sent(browser: Browser, id_: str, name: str, content: bytes, word: str | None = None) -> int:
+    form = aiohttp.FormData(quote_fields=False)  # as browsers do
+    form.add_field("form_word", browser.word if word is None else word)
+    form.add_field("file", content, filename=name, content_type="text/html")
+    address = f"{browser.base}/cases/{id_}/files"
+    headers = {"Origin": browser.base}
+    async with browser.http.post(address, data=form, headers=headers, allow_redirects=False) as answer:
+        return answer.status
+
+
+async def test_a_file_goes_to_those_who_may_see_the_case_and_to_nobody_else(
+    door: Door, database: Database, tmp_path: Path
+) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    handler, other = await door.of(HANDLERS["heating"]), await door.of(HANDLERS["gas"])
+    id_ = await taken_in(agent)
+    await made(dispatcher, id_, "dispatch", unit="heating", profile="one_day")
+    assert await sent(handler, id_, "../../现场<1>.png", PNG) == 303
+    assert await sent(other, id_, "x.png", PNG) == 403
+    assert await sent(handler, id_, "x.png", PNG, word="0" * 64) == 403
+    for name, content in (("x.png", b""), ("x.png", b"<script>"), ("x.html", PNG), ("x", PNG)):
+        assert await sent(handler, id_, name, content) == 409
+    assert await sent(handler, id_, "x.pdf", b"%PDF-" + b"0" * (10 * 1024 * 1024)) == 409
+    _, text = await dispatcher.get(f"/cases/{id_}")
+    found = re.search(rf"/cases/{id_}/files/[a-z0-9_]+-[0-9A-Z]{{26}}", text)
+    assert found and "现场1.png" in text and "上传附件" in text
+    async with dispatcher.http.get(dispatcher.base + found[0]) as answer:
+        assert await answer.read() == PNG and answer.headers["Content-Type"] == "image/png"
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert (await other.get(found[0]))[0] == 403
+    foreign = await taken_in(agent)
+    assert (await dispatcher.get(found[0].replace(id_, foreign)))[0] == 403
+    (kept,) = [path for path in (tmp_path / "attachments").rglob("*") if path.is_file()]
+    assert kept.stat().st_mode & 0o077 == 0 and kept.name in await history_text(database, id_)
+
+
+async def history_text(database: Database, id_: str) -> str:
+    async with database.read() as session:
+        return " ".join(entry.body for entry in await history_of(session, id_))

@@ -7,7 +7,17 @@ from msgspec.structs import replace
 from casework import city
 from casework.case import possible
 from casework.catalogue import Suggestion, suggest
-from casework.moves import LABELS, RULES, Accept, AskReturn, Dispatch, GrantReturn, PassDown, RefuseReturn
+from casework.moves import (
+    LABELS,
+    RULES,
+    Accept,
+    AskReturn,
+    Attach,
+    Dispatch,
+    GrantReturn,
+    PassDown,
+    RefuseReturn,
+)
 from casework.organisation import Tree
 from casework.rights import may_see
 from casework.words import PLATFORM
@@ -92,7 +102,7 @@ def test_every_move_has_a_name_on_pages() -> None:
 
 def test_what_is_offered_is_what_state_part_and_unit_allow() -> None:
     sent = after(dispatch())
-    assert Dispatch in possible(taken_in(), DISPATCHER) and possible(taken_in(), VISITOR) == []
+    assert Dispatch in possible(taken_in(), DISPATCHER) and possible(taken_in(), VISITOR) == [Attach]
     assert {Accept, AskReturn, PassDown} <= set(possible(sent, AT_COUNTY))
     assert possible(sent, AT_TOWN) == []
     asked = after(ASK_RETURN, case=sent)

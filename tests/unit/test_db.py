@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+import casework.store.files
 import casework.store.matters
 import casework.store.posts
 import ctiserver.archive.tables
@@ -28,6 +29,7 @@ from hotline.directory import UnitRow
 from hotline.errors import DatabaseUnavailable
 
 ROOMS = (
+    casework.store.files,
     casework.store.matters,
     casework.store.posts,
     CaseMoveRow,
