@@ -119,6 +119,8 @@ WINDOW_MOVES = tuple(
 )  # fmt: skip
 """The moves of which anything counts."""
 (_DISPATCH, _PASS_DOWN, _GRANT, _REFUSE, _ACCEPT, _REPLY, _SIGNED, _SEND_BACK, _VISITED, _WARN) = WINDOW_MOVES
+TELLING = (_VISITED, _WARN)
+"""Those of which it counts what they say."""
 
 
 def marks(facts: Iterable[Fact]) -> Iterator[Mark]:

@@ -83,12 +83,12 @@ class Desk:
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def with_database(handler: Handler) -> Handler:
+def with_database(handler: Handler, within_s: float = _DATABASE_S) -> Handler:
     """Answers by a page of our own when the database fails or is late; what it was asked is never logged."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
-            async with asyncio.timeout(_DATABASE_S):
+            async with asyncio.timeout(within_s):
                 return await handler(request)
         except FAILURES as error:
             log.warning("desk_cases_without_database", why=reason(error))

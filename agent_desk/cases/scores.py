@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ from hotline.local_time import day_start_us, local_day
 
 _MOST_CASES = 200
 _DECEMBER = 12
+_PATIENCE_S = 60.0
+"""A great city's month has some hundred thousand moves."""
 _BOM = "\ufeff"
 """Without it a spreadsheet program in China takes UTF-8 for GBK."""
 
@@ -33,9 +36,9 @@ class ScoreViews:
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Every address of the scores."""
         return (
-            web.get("/cases/scores", with_database(self.table)),
-            web.get("/cases/scores.csv", with_database(self.export)),
-            web.get("/cases/scores/{unit}", with_database(self.unit)),
+            web.get("/cases/scores", with_database(self.table, _PATIENCE_S)),
+            web.get("/cases/scores.csv", with_database(self.export, _PATIENCE_S)),
+            web.get("/cases/scores/{unit}", with_database(self.unit, _PATIENCE_S)),
         )
 
     async def table(self, request: web.Request) -> web.Response:
@@ -44,7 +47,7 @@ class ScoreViews:
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
             tree = await self._desk.tree(session)
-            found = scores(await self._marks(session, month, asker), FORMULAS[-1])
+            found = await self._scores(session, month, asker)
         ids = {score.unit: unit.id for score in found if (unit := tree.named(score.unit)) is not None}
         return self._desk.page(
             request, "scores", asker, month=f"{month:%Y-%m}", formula=FORMULAS[-1], scores=found, ids=ids
@@ -84,7 +87,7 @@ class ScoreViews:
         month = _month(request)
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            found = scores(await self._marks(session, month, asker), FORMULAS[-1])
+            found = await self._scores(session, month, asker)
         name = f"scores-{month:%Y-%m}.csv"
         return web.Response(
             text=_BOM + _csv(found, f"{month:%Y-%m}"),
@@ -93,9 +96,13 @@ class ScoreViews:
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
+    async def _scores(self, session: AsyncSession, month: date, asker: Asker) -> list[Score]:
+        found = await self._marks(session, month, asker)
+        return await asyncio.to_thread(scores, found, FORMULAS[-1])
+
     async def _marks(self, session: AsyncSession, month: date, asker: Asker) -> list[Mark]:
         facts = await lists.facts(session, day_start_us(month), day_start_us(_next(month)))
-        return [mark for mark in marks(facts) if _may_see(asker, mark.unit)]
+        return await asyncio.to_thread(lambda: [mark for mark in marks(facts) if _may_see(asker, mark.unit)])
 
 
 def _may_see(asker: Asker, unit: str) -> bool:

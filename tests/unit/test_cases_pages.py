@@ -201,7 +201,7 @@ async def test_a_secret_cases_number_is_hidden_from_its_unit_and_shown_for_a_rea
     await made(dispatcher, id_, "dispatch", unit="urban-management", profile="one_day")
     handler = await door.of(HANDLERS["urban-management"])
     _, text = await handler.get(f"/cases/{id_}")
-    assert "已保密" in text and "6987" not in text and "****" not in text
+    assert "<dt>市民</dt><dd>已保密</dd>" in text and CITIZEN not in text and "****" not in text
     answer = await handler.post(f"/cases/{id_}/number", why="想看")
     assert answer.status == 400 and CITIZEN not in await answer.text()
     answer = await dispatcher.post(f"/cases/{id_}/number", why="")
