@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import msgspec
 
 from casework import moves as m
+from casework.allowed import barred
 from casework.deadlines import (
     PROFILES,
     Calendar,
@@ -15,20 +16,17 @@ from casework.deadlines import (
     ProfileName,
     WorkingDays,
     ends_us,
-    light,
-    turns_us,
 )
-from casework.moves import RULES, By, Move
+from casework.lights import next_turn_us
+from casework.moves import Move
 from casework.visits import Attempt, hindrance, is_given_up
 from casework.words import (
-    AT_UNIT,
     FINISHED,
     PLATFORM,
     CaseState,
     Ending,
     Kind,
     Level,
-    Part,
     Refusal,
     Trigger,
 )
@@ -165,53 +163,7 @@ def is_late(case: Case, move: Move, now_us: int) -> bool:
             return False
 
 
-def light_of(case: Case, now_us: int, calendar: Calendar) -> Light | None:
-    """How near the deadline is while a unit has the case; None when nobody's time runs.
-
-    NoCalendarYear if the calendar does not know a year that the time runs through.
-    """
-    if case.state not in AT_UNIT:
-        return None
-    return light(case.since_us or case.received_us, case.due_us, now_us, _counted_by(case, calendar))
-
-
-def next_turn_us(case: Case, calendar: Calendar) -> int:
-    """When the case's light turns to one that its unit was not told of; 0 for never."""
-    if case.state not in AT_UNIT or not case.due_us:
-        return 0
-    told = case.warned if case.warned_due_us == case.due_us else Light.GREEN
-    turns = turns_us(case.since_us or case.received_us, case.due_us, _counted_by(case, calendar))
-    return next((at for turned, at in turns.items() if turned.rank > told.rank), 0)
-
-
-def _counted_by(case: Case, calendar: Calendar) -> Calendar | None:
-    return calendar if isinstance(PROFILES[case.profile].finish, WorkingDays) else None
-
-
 _NO_CALENDAR = Calendar(years=frozenset())
-
-
-def possible(case: Case, actor: m.Actor) -> list[type[Move]]:
-    """What this person may do with the case now, as far as state, part and unit decide it."""
-    return [kind for kind in RULES if _barred(case, kind, actor) is None and _is_pending(case, kind)]
-
-
-def concerns(case: Case, actor: m.Actor) -> bool:
-    """Every case concerns the platform's people; a unit's those that it has, passed on or helps with."""
-    return actor.part is not Part.UNIT or actor.unit in case.chain[1:] or actor.unit in case.assisting
-
-
-def _is_pending(case: Case, kind: type[Move]) -> bool:
-    """Whether a decision has something to decide, and a request is not made twice."""
-    if kind in (m.GrantReturn, m.RefuseReturn):
-        return case.asked is not None and case.asked.is_return
-    if kind in (m.GrantExtension, m.RefuseExtension):
-        return case.asked is not None and not case.asked.is_return
-    if kind is m.Discharge:
-        return case.supervision is not None
-    if kind is m.AskReturn and (case.is_first_assigned or case.is_return_refused):
-        return False
-    return case.asked is None or kind not in (m.AskReturn, m.AskExtension, m.PassDown)
 
 
 def _objection(case: Case, move: Move) -> Refusal | None:
@@ -219,37 +171,7 @@ def _objection(case: Case, move: Move) -> Refusal | None:
         return Refusal.NO_REASON
     if len(move.reason) > TEXT_LIMIT or len(getattr(move, "unit", "")) > NAME_LIMIT:
         return Refusal.TOO_LONG
-    return _barred(case, type(move), move.actor)
-
-
-def _barred(case: Case, kind: type[Move], actor: m.Actor) -> Refusal | None:
-    """Why a move of this kind is not for the case's state, or not for this person."""
-    rule = RULES[kind]
-    if case.state not in rule.states:
-        return _BY_STATE.get(case.state, Refusal.WRONG_STATE)
-    match rule.by:
-        case By.OWNER:
-            is_theirs = actor.part is Part.UNIT and actor.unit == case.chain[-1]
-            return None if is_theirs else Refusal.NOT_YOUR_UNIT
-        case By.ABOVE:
-            return None if _is_above(case, actor) else Refusal.NOT_ABOVE
-        case By.CONCERNED:
-            return None if concerns(case, actor) else Refusal.NOT_CONCERNED
-        case parts:
-            is_theirs = actor.unit == PLATFORM and actor.part in parts
-            return None if is_theirs else Refusal.NOT_YOUR_PART
-
-
-_BY_STATE = {
-    CaseState.CLOSED: Refusal.CLOSED,
-    CaseState.ARCHIVED: Refusal.ARCHIVED,
-    CaseState.MERGED: Refusal.MERGED,
-}
-
-
-def _is_above(case: Case, actor: m.Actor) -> bool:
-    deciders = {Part.DISPATCHER, Part.SUPERVISOR} if len(case.chain) == 2 else {Part.UNIT}
-    return actor.unit == case.chain[-2] and actor.part in deciders
+    return barred(case, type(move), move.actor)
 
 
 def _after(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Refusal:

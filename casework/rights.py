@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from casework.case import Case, concerns
+from casework.allowed import concerns
+from casework.case import Case
 from casework.moves import Actor
 from casework.words import Part
 

@@ -11,10 +11,12 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from casework.allowed import concerns
 from casework.attachments import MOST_FILES, Attachment, clean_name, media_type
-from casework.case import Case, case_number, check_new, concerns, light_of, next_turn_us, step
+from casework.case import Case, case_number, check_new, step
 from casework.deadlines import Calendar, Light, NoCalendarYear
 from casework.history import BrokenLink, Entry, entry_of, opening
+from casework.lights import light_of, next_turn_us
 from casework.moves import Actor, Attach, CloseWithMaster, Dispatch, Merge, Move, Warn
 from casework.store import cases as store
 from casework.store import files

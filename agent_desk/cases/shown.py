@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from casework.calendar import china
-from casework.case import Case, light_of
+from casework.case import Case
 from casework.deadlines import Light, NoCalendarYear, weekdays
 from casework.history import OPEN, Entry
+from casework.lights import light_of
 from casework.moves import LABELS, tag_of
 from casework.words import CaseState
 from hotline.local_time import date_time, local

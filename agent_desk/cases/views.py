@@ -12,9 +12,10 @@ from agent_desk.cases import forms, shown
 from agent_desk.cases.desk import CASE_PATH, Asker, Desk, with_database
 from agent_desk.cases.forms import BadForm, Typed
 from casework import moves as m
+from casework.allowed import possible
 from casework.attachments import ENDINGS
 from casework.calendar import china
-from casework.case import TITLE_LIMIT, Case, possible
+from casework.case import TITLE_LIMIT, Case
 from casework.catalogue import Suggestion, suggest
 from casework.moves import Actor, Move
 from casework.organisation import Tree
@@ -52,6 +53,7 @@ class CaseViews:
         return (
             web.get("/cases", with_database(self.inbox)),
             web.get("/cases/next", with_database(self.next)),
+            web.get("/cases/catalogue", with_database(self.catalogue)),
             web.get("/cases/ledger", with_database(self.ledger)),
             web.get("/cases/find", with_database(self.find)),
             web.get(CASE_PATH, with_database(self.case)),
@@ -173,6 +175,16 @@ class CaseViews:
                 beside = await lists.beside_unit(session, post.unit, MOST)
                 found.append(("协办和已转下级", post.part.value, beside))
         return found
+
+    async def catalogue(self, request: web.Request) -> web.Response:
+        """The tree of units and whose duty each matter is."""
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            tree, matters = await self._desk.tree(session), await all_matters(session)
+        names = {one.unit: unit.name for one in matters if (unit := tree.unit(one.unit)) is not None}
+        return self._desk.page(
+            request, "catalogue", asker, tree=tree, platform=PLATFORM, matters=matters, names=names
+        )
 
     async def ledger(self, request: web.Request) -> web.Response:
         """The ledger of supervision (督办台账): what is open, and the last entries and closing notes."""

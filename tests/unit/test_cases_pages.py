@@ -427,3 +427,13 @@ async def test_a_file_goes_to_those_who_may_see_the_case_and_to_nobody_else(
 async def history_text(database: Database, id_: str) -> str:
     async with database.read() as session:
         return " ".join(entry.body for entry in await history_of(session, id_))
+
+
+async def test_everybody_with_a_post_reads_the_tree_of_units_and_whose_duty_a_matter_is(door: Door) -> None:
+    handler, supervisor = await door.of(HANDLERS["heating"]), await door.of("9001")
+    _, text = await handler.get("/cases/catalogue")
+    assert (
+        "岱庙街道东关社区居委会" in text and "<td>室温不达标</td><td>热力公司</td><td>归口管理</td>" in text
+    )
+    assert "公安报警" not in text
+    assert (await supervisor.get("/cases/catalogue"))[0] == 403

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from casework import city
-from casework.case import possible
+from casework.allowed import possible
 from casework.catalogue import Suggestion, suggest
 from casework.moves import (
     LABELS,

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from casework import moves as m
 from casework.calendar import china
-from casework.case import Case, light_of
+from casework.case import Case
 from casework.clockwork import tick
 from casework.deadlines import Light, Minutes, ProfileName, WorkingDays, ends_us, light, turns_us
+from casework.lights import light_of
 from casework.service import NewCase, history_of, move_case, open_case, verify_history
 from casework.store.lists import due, ledger, supervised
 from casework.supervision import CAUSES, Crowd, begun
