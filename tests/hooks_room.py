@@ -113,7 +113,8 @@ class Room:
         return settings
 
     async def start(self, *hooks: WebhookSettings) -> Webhooks:
-        """Webhooks that have found their place in the journal."""
+        """Webhooks that have found their place in the journal; the tables of numbers are loaded by then."""
+        await asyncio.to_thread(numbers.warm_up)
         await self.journal.flushed()
         self.running = Webhooks(
             self.settings(*hooks),
