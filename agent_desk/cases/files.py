@@ -11,7 +11,7 @@ import structlog
 from aiohttp import BodyPartReader, web
 
 from agent_desk.cases.desk import CASE_PATH, Desk, with_database
-from agent_desk.guard import UPLOAD
+from agent_desk.guard import UPLOAD, session_of
 from casework.attachments import MOST_BYTES
 from casework.calendar import china
 from casework.service import attach
@@ -40,6 +40,7 @@ class FileViews:
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Take one file; refused, the answer says why in a sentence."""
+        session_of(request)  # nobody from outside fills our memory
         name, content = await _received(request)
         return await with_database(lambda asked: self._attach(asked, name, content))(request)
 

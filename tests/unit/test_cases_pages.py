@@ -424,6 +424,18 @@ async def test_a_file_goes_to_those_who_may_see_the_case_and_to_nobody_else(
     assert kept.stat().st_mode & 0o077 == 0 and kept.name in await history_text(database, id_)
 
 
+async def test_who_is_not_logged_in_is_led_to_the_door_before_a_byte_is_read(door: Door) -> None:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        stranger = Browser(http, door.base)
+        await stranger.get("/login")
+        form = aiohttp.FormData({"form_word": stranger.word})
+        form.add_field("file", PNG, filename="x.png")
+        address = f"{door.base}/cases/n1-{'0' * 26}/files"
+        headers = {"Origin": door.base}
+        async with http.post(address, data=form, headers=headers, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/login")
+
+
 async def history_text(database: Database, id_: str) -> str:
     async with database.read() as session:
         return " ".join(entry.body for entry in await history_of(session, id_))
