@@ -13,7 +13,6 @@ import msgspec
 import structlog
 import typer
 import uvloop
-from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
@@ -25,14 +24,15 @@ from cli import people as people_of
 from cli import status as status_of
 from cli import units as units_of
 from cli.demo import demo as play
+from cli.ivr import ivr
 from cli.rehearse import Process, Scenario, leftovers
 from cli.rehearse import rehearse as rehearse_on_stage
 from cli.run import run as run_hotline
+from cli.terminal import SettingsFile, console, say, settings_from
 from hotline.errors import HotlineError
 from hotline.identity.people import NewPerson
 from hotline.identity.roles import Role
 from hotline.identity.skills import BadSkill
-from hotline.settings import Settings, check, load
 
 app = typer.Typer(
     help="The 12345 hotline: calls, seats, screens.",
@@ -48,43 +48,8 @@ hooks = typer.Typer(help="Webhooks: what integrators are sent.", no_args_is_help
 app.add_typer(hooks, name="hooks")
 audit = typer.Typer(help="The audit trail: who did what to whom.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
-_WIDE = 160
-"""Columns of a table that goes to a file or a pipe, where nothing need be broken to fit a screen."""
-console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-
+app.add_typer(ivr, name="ivr")
 _Result = TypeVar("_Result")
-_DEFAULT = Path("hotline.toml")
-
-SettingsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--settings", help="settings file (TOML); default hotline.toml here, else the built-in ones"
-    ),
-]
-
-
-def settings_from(file: Path | None) -> tuple[Settings, Path]:
-    """The settings in force and the file that holds them; the built-in ones are written to
-    var/settings.json.
-    """
-    if file is None and _DEFAULT.exists():
-        file = _DEFAULT
-    if file is not None:
-        return load(file), file.resolve()
-    settings = Settings(state_dir=str(Path("var").resolve()))
-    check(settings)
-    built_in = settings.state / "settings.json"
-    try:
-        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        built_in.write_bytes(msgspec.json.format(msgspec.json.encode(settings)))
-    except OSError as error:
-        raise HotlineError(f"cannot write {built_in}: {error.strerror}") from error
-    return settings, built_in
-
-
-def say(line: str) -> None:
-    """Tell the person at the terminal."""
-    console.print(line, markup=False, soft_wrap=True)
 
 
 def live(work: Coroutine[Any, Any, _Result]) -> _Result:

@@ -187,14 +187,7 @@ class Hotline:
     async def _start_switch(self, *, detached: bool) -> None:
         paths = self.node.paths
         music.ensure(paths.moh)
-        await asyncio.to_thread(
-            prompts.render_all,
-            paths.sounds,
-            city=self.settings.city,
-            callback_key=self.settings.callback_key or prompts.CALLBACK_KEY,
-            studio=None,
-            say=self._say,
-        )
+        await asyncio.to_thread(prompts.render_hotline, paths.sounds, self.settings, say=self._say)
         files = render(self.settings, self.secrets, paths)
         if self.node.attach():
             self._say(f"Asterisk runs already (process {self.node.pid}); it reads its configuration again")

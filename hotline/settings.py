@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from hotline.errors import BadSettings
+from hotline.ivr_settings import IvrSettings, check_ivr
 
 LOOPBACK = "127.0.0.1"
 HOOK_EVENTS = (
@@ -153,13 +154,6 @@ class CtiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     push_port: int = 8765
     metrics_port: int = 0
     """Prometheus' `/metrics`, on loopback only; 0: none."""
-
-
-class IvrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The FastAGI endpoint that greets callers."""
-
-    host: str = LOOPBACK
-    port: int = 4573
 
 
 class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -330,6 +324,7 @@ def check(settings: Settings) -> None:
     _check_recording(settings.recording)
     _check_queues(settings)
     _check_callback(settings)
+    check_ivr(settings.ivr)
     queue = settings.queue
     if min(queue.ring_s, queue.wrapup_s, queue.announce_every_s, queue.service_level_s) < 1:
         raise BadSettings(

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from hotline.errors import BadSettings
-from ivr import prompts
+from ivr import lint, prompts
+from ivr.catalogue import load_catalogue
 from ivr.errors import PromptFailed, PromptToolMissing
 from ivr.flows.greeting import PROMPTS
-from ivr.prompts import load_catalogue, main, render_all
+from ivr.prompts import main, render_all
 
 pytestmark = pytest.mark.slow
 
@@ -65,13 +66,13 @@ def zh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All prompts of Tai'an, rendered once."""
     out = tmp_path_factory.mktemp("sounds") / "zh"
     started = time.monotonic()
-    assert render_all(out, city="泰安") == len(load_catalogue().prompts)
+    assert render_all(out, city="泰安") == len(load_catalogue().names())
     assert time.monotonic() - started < 10
     return out
 
 
 def test_every_prompt_is_telephone_sound_that_can_be_heard(zh: Path) -> None:
-    for name in load_catalogue().prompts:
+    for name in load_catalogue().names():
         sound = frames(zh / f"{name}.wav")
         assert len(sound) > 16000 * 0.3, name
         assert rms(sound) > 1500, name
@@ -79,7 +80,7 @@ def test_every_prompt_is_telephone_sound_that_can_be_heard(zh: Path) -> None:
 
 
 def test_no_prompt_begins_or_ends_with_a_pause(zh: Path) -> None:
-    for name in load_catalogue().prompts:
+    for name in load_catalogue().names():
         sound = frames(zh / f"{name}.wav")
         assert peak(sound[:2400]) > 300, name
         assert peak(sound[-4800:]) > 300, name
@@ -105,24 +106,93 @@ def zh_number(number: int) -> set[str]:
 
 @pytest.mark.parametrize("number", [*range(121), 200, 305, 999, 1000, 1024, 9999, 10_000, 12_345, 99_999_999])
 def test_asterisk_can_say_every_number_in_chinese(number: int) -> None:
-    assert zh_number(number) <= load_catalogue().prompts.keys()
+    assert zh_number(number) <= set(load_catalogue().names())
 
 
 def test_app_queue_finds_every_prompt_that_it_plays_by_default() -> None:
     names = "youarenext thereare callswaiting quantity1 quantity2 holdtime minutes minute seconds thankyou"
     wanted = {f"queue-{name}" for name in (*names.split(), "reporthold", "periodic-announce")}
-    assert wanted <= load_catalogue().prompts.keys()
+    assert wanted <= set(load_catalogue().names())
+
+
+def zh_faults(zh: Path) -> list[str]:
+    return lint.sounds(zh, load_catalogue().names())
+
+
+def test_every_prompt_is_played_and_every_prompt_played_has_a_sound(zh: Path) -> None:
+    assert lint.all_of(load_catalogue(), zh, {"zh": ()}) == []
+
+
+def test_a_prompt_that_is_missing_silent_or_clipped_is_found(zh: Path, tmp_path: Path) -> None:
+    out = tmp_path / "zh"
+    subprocess.run(["cp", "-r", str(zh), str(out)], check=True)
+    (out / "hotline/greeting.wav16").unlink()
+    still = ["sox", "-n", "-r", "8000", "-b", "16", str(out / "hotline/busy.wav"), "trim", "0", "2"]
+    subprocess.run(still, check=True)
+    loud = ["sox", str(zh / "hotline/closed.wav"), str(out / "hotline/closed.wav"), "gain", "20"]
+    subprocess.run(loud, check=True)
+    (out / "digits/7.wav").write_bytes(b"no sound")
+    found = "\n".join(zh_faults(out))
+    assert "greeting.wav16 is missing" in found
+    assert "busy.wav is silent" in found
+    assert "closed.wav is clipped" in found
+    assert "digits/7.wav cannot be read" in found
+    assert len(found.splitlines()) == 4
+
+
+def test_a_prompt_without_text_and_a_text_that_nobody_plays_are_found() -> None:
+    catalogue = load_catalogue()
+    played = lint.spoken_of(["Playback(hotline/busy)", 'SAID = "hotline/no-such-thing"'])
+    found = lint.texts(catalogue, played)
+    assert "hotline/no-such-thing is played and has no text" in found
+    assert "hotline/greeting is never played" in found
+    assert "hotline/busy is never played" not in found
+
+
+def test_telephones_get_8_khz_and_wideband_ones_16(zh: Path) -> None:
+    with wave.open(str(zh / "hotline/greeting.wav16")) as file:
+        assert file.getframerate() == 16000
+        wide = file.getnframes() / 16000
+    assert wide == pytest.approx(seconds(zh / "hotline/greeting.wav"), abs=0.05)
+
+
+def test_english_has_every_sentence_that_mandarin_has_but_chinese_units(tmp_path: Path) -> None:
+    catalogue = load_catalogue()
+    assert set(catalogue.names()) - set(catalogue.names("en")) == {"digits/wan", "digits/yi"}
+    assert render_all(tmp_path / "en", city="泰安", language="en") == len(catalogue.names("en"))
+    assert lint.sounds(tmp_path / "en", catalogue.names("en")) == []
+
+
+def test_a_sites_own_engine_speaks_and_a_change_of_engine_makes_everything_anew(
+    tmp_path: Path, zh: Path
+) -> None:
+    out = tmp_path / "zh"
+    subprocess.run(["cp", "-r", str(zh), str(out)], check=True)
+    engine = tmp_path / "engine"
+    engine.write_text('#!/bin/sh\ncat > "$1.txt"\nsox -n -r 22050 "$1" synth 1 sine 500\n')
+    engine.chmod(0o755)
+    command = (str(engine), "{out}")
+    assert render_all(out, city="泰安", command=command) == len(load_catalogue().names())
+    assert hertz(frames(out / "hotline/greeting.wav")[3200:-4800]) == pytest.approx(500, rel=0.02)
+    assert render_all(out, city="泰安", command=command) == 0
+
+
+def test_an_engine_that_is_missing_fails_or_writes_nothing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PromptToolMissing, match=r"^/no/engine is missing"):
+        render_all(tmp_path / "zh", city="泰安", command=("/no/engine", "{out}"))
+    with pytest.raises(PromptFailed, match=r"true wrote no file$"):
+        render_all(tmp_path / "zh", city="泰安", command=("true", "{out}"))
 
 
 def phonemes(text: str) -> str:
     """What the synthesiser makes of a text, as espeak-ng mnemonics."""
-    command = ["espeak-ng", "-q", "-x", "-v", load_catalogue().voice, "--stdin"]
+    command = ["espeak-ng", "-q", "-x", "-v", load_catalogue().voices["zh"].voice, "--stdin"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 def test_no_prompt_is_spelt_in_english_letters() -> None:
     catalogue = load_catalogue()
-    for name in catalogue.prompts:
+    for name in catalogue.names():
         assert "(en)" not in phonemes(catalogue.spoken(name, "泰安")), name
 
 
@@ -165,7 +235,7 @@ def test_a_sound_file_that_was_deleted_comes_back(tmp_path: Path, zh: Path) -> N
 def test_a_broken_manifest_costs_time_and_nothing_else(tmp_path: Path) -> None:
     render_all(tmp_path, city="泰安")
     (tmp_path / prompts.MANIFEST).write_bytes(b'{"hotline/greeting": 1')
-    assert render_all(tmp_path, city="泰安") == len(load_catalogue().prompts)
+    assert render_all(tmp_path, city="泰安") == len(load_catalogue().names())
     assert render_all(tmp_path, city="泰安") == 0
 
 
@@ -244,12 +314,19 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "voice = 1", 'voice = "cmn"\nwords_per_minute = 1\n[readings]\n[prompts]\n"../x" = "x"\n', "\udcff"],
+    [
+        "",
+        "voices: 1",
+        "voices: {zh: {voice: cmn, words_per_minute: 1}}\nreadings: {}\nprompts: {../x: {zh: x}}",
+        "voices: {}\nreadings: {}\nprompts: {x: {zh: x}}",
+        "prompts: [",
+        "\udcff",
+    ],
 )
 def test_a_catalogue_that_makes_no_sense_is_named(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "catalogue.toml"
+    path = tmp_path / "catalogue.yaml"
     path.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(PromptFailed, match=r"^prompt catalogue .*catalogue\.toml: "):
+    with pytest.raises(PromptFailed, match=r"^prompt catalogue .*catalogue\.yaml: "):
         load_catalogue(path)
 
 
@@ -258,7 +335,7 @@ def test_the_command_renders_and_says_how_many(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "zh/hotline/greeting.wav").is_file()
-    assert f"{len(load_catalogue().prompts)} prompts made" in done.stderr
+    assert f"{len(load_catalogue().names())} prompts made" in done.stderr
 
 
 def test_the_command_ends_with_2_and_a_sentence(

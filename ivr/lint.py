@@ -1,0 +1,81 @@
+"""Owns the check of the prompts: which are missing, which nobody plays, which are clipped or silent."""
+
+from __future__ import annotations
+
+import re
+import wave
+from array import array
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from asterisk_conf import render
+from ivr.catalogue import MANDARIN, Catalogue
+from ivr.prompts import RATES, file_of
+
+_OURS = re.compile(r"\b(?:hotline|say)/[a-z0-9]+(?:-[a-z0-9]+)*\b")
+_PLAYED_BY_ASTERISK = ("queue-", "digits/")
+"""app_queue asks for these by names of its own; tests hold them against its source."""
+_FULL = 32767
+_CLIPPED = 0.001
+"""Share of samples at full scale: above it a voice crackles."""
+_QUIET = 300.0
+"""Mean amplitude out of 32767: below it a telephone's noise covers a voice."""
+
+
+def spoken_of(sources: Iterable[str]) -> set[str]:
+    """The names of our own prompts that stand in these texts of programs and dialplans."""
+    return {name for source in sources for name in _OURS.findall(source)}
+
+
+def sources() -> list[str]:
+    """Everything that plays prompts: the flows, and the templates of Asterisk's files."""
+    here, templates = Path(__file__).parent, Path(render.__file__).parent / "templates"
+    return [path.read_text() for path in (*here.rglob("*.py"), *templates.glob("*.j2"))]
+
+
+def texts(catalogue: Catalogue, played: set[str]) -> list[str]:
+    """What is wrong with the catalogue itself, a sentence for each fault."""
+    ours = {name for name in catalogue.prompts if not name.startswith(_PLAYED_BY_ASTERISK)}
+    faults = [f"{name} is played and has no text" for name in sorted(played - ours)]
+    faults += [f"{name} is never played" for name in sorted(ours - played)]
+    faults += [
+        f"{name} has no Mandarin text" for name in sorted(ours) if MANDARIN not in catalogue.prompts[name]
+    ]
+    return faults
+
+
+def sounds(out: Path, names: Iterable[str]) -> list[str]:
+    """What is wrong with the sound files below `out`, a sentence for each fault."""
+    return [
+        f"{file_of(out, name, ending)} {fault}"
+        for name in names
+        for ending, rate in RATES.items()
+        if (fault := sound(file_of(out, name, ending), rate))
+    ]
+
+
+def sound(path: Path, rate: int) -> str:
+    """What is wrong with one sound file, "" for nothing."""
+    try:
+        with wave.open(str(path)) as file:
+            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (rate, 1, 2):
+                return f"is not {rate} Hz, mono, 16 bit"
+            samples = array("h", file.readframes(file.getnframes()))
+    except FileNotFoundError:
+        return "is missing"
+    except (OSError, EOFError, wave.Error) as error:
+        return f"cannot be read: {error}"
+    if not samples or sum(map(abs, samples)) / len(samples) < _QUIET:
+        return "is silent"
+    full = samples.count(_FULL) + samples.count(-_FULL) + samples.count(-_FULL - 1)
+    return "is clipped" if full / len(samples) > _CLIPPED else ""
+
+
+def all_of(catalogue: Catalogue, out: Path, more: Mapping[str, Iterable[str]]) -> list[str]:
+    """Every fault of the catalogue and of the sounds in `out` (sounds/zh) and beside it; `more`: by language,
+    the names of a site's own prompts.
+    """
+    faults = texts(catalogue, spoken_of(sources()))
+    for language, names in more.items():
+        faults += sounds(out.with_name(language), (*catalogue.names(language), *names))
+    return faults
