@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
-
-from casework.calendar import china
-from casework.deadlines import NoCalendarYear
+from casework.calendar import is_workday
 from hotline.directory import Unit
 from hotline.office_hours import form_zh, read, standing, standing_zh
-
-_SATURDAY = 5
-
-
-def is_workday(day: date) -> bool:
-    """By the State Council's calendar; in a year that is not announced yet, Monday to Friday."""
-    try:
-        return china().is_working(day)
-    except NoCalendarYear:
-        return day.weekday() < _SATURDAY
 
 
 def shown(unit: Unit, now_us: int) -> dict[str, object]:

@@ -39,6 +39,7 @@ OUTCOME_ZH = {
     Outcome.CLOSED: "非工作时间",
     Outcome.SWITCH_LOST: "交换机中断",
     Outcome.CALLBACK: "转保位回呼",
+    Outcome.MESSAGE: "留言",
 }
 CASE_STATE_ZH = {"open": "办理中", "closed": "已办结"}
 

@@ -77,6 +77,8 @@ MODULES = (
     "func_global",
     "res_mutestream",
     "app_echo",
+    "app_userevent",
+    "app_waitforsilence",
     "res_cdrel_custom",
     "cel_custom",
 )
@@ -90,7 +92,7 @@ EVENTS = (
     "QueueCallerJoin", "QueueCallerLeave", "QueueCallerAbandon",
     "AgentCalled", "AgentConnect", "AgentRingNoAnswer", "AgentComplete",
     "QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "QueueMemberStatus",
-    "DeviceStateChange", "ChanSpyStart", "ChanSpyStop",
+    "DeviceStateChange", "ChanSpyStart", "ChanSpyStop", "UserEvent",
 )  # fmt: skip
 """The AMI events that the CTI server is sent."""
 
@@ -103,6 +105,9 @@ CEL_FIELDS = (
 
 PROBE_S = 2
 """How long the greeting may take to show that it is there; afterwards it sets the call's clock itself."""
+
+SILENCE_S = 6
+"""Silence that ends a message (留言), or shows that none is left."""
 
 TIME_ZONE = "CST-8"
 """The hours of a queue are China's. In this form Asterisk needs no time zone files."""
@@ -150,6 +155,7 @@ def render(settings: Settings, secrets: Secrets, paths: NodePaths) -> dict[str, 
         "events": EVENTS,
         "cel_fields": CEL_FIELDS,
         "probe_s": PROBE_S,
+        "silence_s": SILENCE_S,
         "emergency": settings.emergency_numbers,
         "emergency_trunks": settings.emergency_trunks or (settings.outbound_trunk,),
         "ring_s": settings.third_party_ring_s,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 
 from chinese_calendar import constants
 
-from casework.deadlines import Calendar
+from casework.deadlines import Calendar, NoCalendarYear
+
+_SATURDAY = 5
 
 
 @cache
@@ -18,3 +21,11 @@ def china() -> Calendar:
         holidays=holidays,
         made_up=frozenset(day for day in made_up if day.weekday() >= 5),
     )
+
+
+def is_workday(day: date) -> bool:
+    """By the State Council's calendar; in a year that is not announced yet, Monday to Friday."""
+    try:
+        return china().is_working(day)
+    except NoCalendarYear:
+        return day.weekday() < _SATURDAY

@@ -145,6 +145,11 @@ async def cases_of(
     return await store.of_citizen(session, citizen, limit, is_open=is_open) if citizen else []
 
 
+async def case_of_number(session: AsyncSession, number: str) -> Case | None:
+    """The case of that number (`Case.number`); whether who asks may know of it is theirs to find out."""
+    return await store.by_number(session, number)
+
+
 async def history_of(session: AsyncSession, id_: str) -> list[Entry]:
     """The case's history, from the beginning; empty when there is no such case."""
     return await store.history(session, id_)

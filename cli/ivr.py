@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 import shutil
 import subprocess
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+from rich.table import Table
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from asterisk_conf.paths import NodePaths
 from cli.run import home_of_switch
-from cli.terminal import SettingsFile, say, settings_from
-from hotline.errors import HotlineError
+from cli.terminal import SettingsFile, console, say, settings_from
+from cli.walk import walk
+from ctiserver.api import way
+from ctiserver.store.tables import CallRow
+from hotline import clock, ids, standing
+from hotline.audit import Deed
+from hotline.db.engine import Database
+from hotline.errors import BadSettings, HotlineError
+from hotline.ivr_settings import NORMAL, check_spoken
+from hotline.local_time import SECOND_US, SHANGHAI, date_time
+from hotline.numbers import key_of
 from hotline.settings import Settings
+from ivr import catalogue as catalogue_of
 from ivr import lint as lint_of
-from ivr import prompts
+from ivr import outlook, prompts
 from ivr.catalogue import CALLBACK_KEY, MANDARIN, load_catalogue
+from ivr.script import all_texts
 
 ivr = typer.Typer(help="What callers hear before the queue.", no_args_is_help=True)
 PLAY_S = 300
+Result = TypeVar("Result")
 
 
 class NoSuchPrompt(HotlineError):
@@ -34,6 +53,9 @@ def sounds_of(site: Settings) -> Path:
 def text_of(site: Settings, name: str, language: str) -> str:
     """What the prompt of that name says; NoSuchPrompt when there is none."""
     catalogue = load_catalogue()
+    own = all_texts(site).get(language, {})
+    if name in own:
+        return own[name]
     if language not in site.ivr.languages or name not in catalogue.names(language):
         raise NoSuchPrompt(f"there is no prompt {name!r} in {language!r}; `hotline ivr list` shows them all")
     return catalogue.text(name, site.city, site.callback_key or CALLBACK_KEY, language)
@@ -58,8 +80,8 @@ def say_prompt(
     """Render a prompt as callers hear it, and play it where sox finds a loudspeaker."""
     site = settings_from(settings)[0]
     text = text_of(site, name, language)
-    prompts.render_hotline(sounds_of(site), site)
-    path = prompts.file_of(sounds_of(site).with_name(language), name)
+    prompts.render_hotline(sounds_of(site), site, all_texts(site))
+    path = prompts.file_of(catalogue_of.sounds_of(sounds_of(site), language), name)
     say(f"{text}\n{path}")
     if not played(path):
         say("no loudspeaker was found; play the file above elsewhere")
@@ -70,13 +92,46 @@ def lint(settings: SettingsFile = None) -> None:
     """Find prompts that are missing, never played, clipped or silent; exit status 1 when there are any."""
     site = settings_from(settings)[0]
     sounds = sounds_of(site)
-    prompts.render_hotline(sounds, site, say=say)
-    faults = lint_of.all_of(load_catalogue(), sounds, {language: () for language in site.ivr.languages})
+    prompts.render_hotline(sounds, site, all_texts(site), say=say)
+    faults = lint_of.all_of(load_catalogue(), sounds, all_texts(site))
     for fault in faults:
         say(fault)
     if faults:
         raise typer.Exit(1)
     say("every prompt is there, is played and can be heard")
+
+
+@ivr.command("figures")
+def figures(
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="of so many days")] = 7,
+    settings: SettingsFile = None,
+) -> None:
+    """Where callers press 0, hang up and go in circles, and how often the IVR failed them."""
+    found = asyncio.run(_figures(settings_from(settings)[0], days))
+    say(f"{found.calls} calls came through the IVR in {days} days")
+    table = Table("step", "reached", "pressed 0", "hung up", "in circles")
+    for code, name in way.LETTERS.items():
+        if found.reached.get(code):
+            counts = (found.reached, found.pressed_0, found.hung_up, found.looped)
+            table.add_row(name, *(str(each.get(code, 0)) for each in counts))
+    console.print(table)
+    for why, often in sorted(found.failed.items()):
+        say(f"failed, {why}: {often}")
+
+
+async def _figures(site: Settings, days: int) -> way.Figures:
+    since_us = clock.now().utc_us - days * 86_400 * SECOND_US
+    database = await Database.open(site.database)
+    try:
+        async with database.read() as session:
+            ways = await session.execute(
+                select(CallRow.ivr_path, CallRow.ivr_failure).where(
+                    CallRow.started_us >= since_us, or_(CallRow.ivr_path != "", CallRow.ivr_failure != "")
+                )
+            )
+            return way.count(ways.tuples())
+    finally:
+        await database.close()
 
 
 def played(path: Path) -> bool:
@@ -89,3 +144,153 @@ def played(path: Path) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
+
+
+@ivr.command("apply")
+def apply(settings: SettingsFile = None) -> None:
+    """Put the settings' part [ivr] in force from the next call on, without a restart."""
+    site = settings_from(settings)[0]
+    made = outlook.apply(site, sounds_of(site), say)
+    say(f"in force from the next call on; {made} prompts were made anew")
+
+
+@ivr.command("walk")
+def walk_through(
+    dialled: Annotated[str, typer.Option("--dialled", help="the number that was dialled")] = "",
+    caller: Annotated[str, typer.Option("--caller", help="the number that calls; none: withheld")] = "",
+    keys: Annotated[
+        str | None, typer.Option("--keys", help="keys, question by question, as 2,202611240001,5678")
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Walk through the IVR at the terminal: see every sentence, type keys, see where the caller goes."""
+    site = settings_from(settings)[0]
+    typed = iter(keys.split(",")) if keys is not None else None
+
+    def ask() -> str:
+        if typed is not None:
+            return next(typed, "")
+        return str(typer.prompt("keys (Enter for none)", default="", show_default=False))
+
+    asyncio.run(walk(site, dialled or site.queue.number, caller, say, ask))
+
+
+@ivr.command("mode")
+def mode(
+    name: Annotated[str | None, typer.Argument(help=f"a mode of the settings, or {NORMAL}")] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Show the whole hotline's mode, or switch it from the next call on."""
+    site = settings_from(settings)[0]
+    if name is None:
+        say(asyncio.run(_read(site)).mode)
+        return
+    if name not in (known := [NORMAL, *(each.id for each in site.ivr.modes)]):
+        raise BadSettings(f"there is no mode {name!r}; the settings have {', '.join(known)}")
+    _change(site, lambda s, now: standing.switch_mode(s, name, _deed("ivr.mode", name), now))
+    say(f"the hotline is in mode {name}; callers hear it within seconds")
+
+
+@ivr.command("announce")
+def announce(
+    text: Annotated[str, typer.Argument(help="what callers hear before the menu")],
+    hours: Annotated[float, typer.Option("--hours", min=0.1, max=720, help="for so long")],
+    queue: Annotated[str, typer.Option("--queue", help="only to callers on the way to this queue")] = "",
+    begin: Annotated[
+        datetime | None, typer.Option("--from", help="Shanghai's time, as 2026-11-26T08:00; now")
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Announce something to callers for a while."""
+    site = settings_from(settings)[0]
+    check_spoken("the announcement", text)
+    if queue and queue not in (each.number for each in site.queues):
+        raise BadSettings(f"there is no queue {queue!r}")
+    now_us = clock.now().utc_us
+    from_us = now_us if begin is None else round(begin.replace(tzinfo=SHANGHAI).timestamp() * SECOND_US)
+    new = standing.Announcement(
+        id=ids.make(site.node, now_us, secrets.token_bytes(ids.RANDOM_BYTES)),
+        text=text.strip(),
+        queue=queue,
+        from_us=from_us,
+        until_us=from_us + round(hours * 3600 * SECOND_US),
+    )
+    _change(site, lambda s, now: standing.announce(s, new, _deed("ivr.announce", new.id, text), now))
+    say(f"{new.id} is said from {date_time(new.from_us)} to {date_time(new.until_us)}")
+
+
+@ivr.command("announcements")
+def announcements(settings: SettingsFile = None) -> None:
+    """What is announced, now or later."""
+    for each in asyncio.run(_read(settings_from(settings)[0])).news:
+        whom = each.queue or "all"
+        say(f"{each.id}   {date_time(each.from_us)} - {date_time(each.until_us)}   {whom}   {each.text}")
+
+
+@ivr.command("withdraw")
+def withdraw(id_: Annotated[str, typer.Argument(metavar="ID")], settings: SettingsFile = None) -> None:
+    """Announce it no longer."""
+    site = settings_from(settings)[0]
+    if not _change(site, lambda s, now: standing.withdraw(s, id_, _deed("ivr.withdraw", id_), now)):
+        raise HotlineError(f"there is no announcement {id_!r}")
+    say(f"{id_} is announced no longer")
+
+
+@ivr.command("restrict")
+def restrict(
+    number: Annotated[str, typer.Argument(help="the nuisance caller's number")],
+    days: Annotated[int, typer.Option("--days", min=1, max=365)],
+    why: Annotated[str, typer.Option("--why", help="kept in the audit trail")],
+    settings: SettingsFile = None,
+) -> None:
+    """Serve a nuisance caller after all others, for so many days."""
+    site = settings_from(settings)[0]
+    citizen, deed = _citizen(site, number), _deed("ivr.restrict", _citizen(site, number), why)
+    if not why.strip():
+        raise HotlineError("say why: --why is kept in the audit trail")
+    until_us = clock.now().utc_us + days * 86_400 * SECOND_US
+    _change(site, lambda s, now: standing.restrict(s, citizen, until_us, deed, now))
+    say(f"served after all others until {date_time(until_us)}")
+
+
+@ivr.command("pardon")
+def pardon(number: str, settings: SettingsFile = None) -> None:
+    """Serve that caller as everybody again."""
+    site = settings_from(settings)[0]
+    citizen = _citizen(site, number)
+    if not _change(site, lambda s, now: standing.pardon(s, citizen, _deed("ivr.pardon", citizen), now)):
+        raise HotlineError("that number is not restricted")
+    say("served as everybody again")
+
+
+def _citizen(site: Settings, number: str) -> str:
+    key = key_of(number, site.area_code)
+    if not key:
+        raise HotlineError(f"{number!r} is not a telephone number")
+    return key
+
+
+def _deed(what: str, whom: str, why: str = "") -> Deed:
+    """Who works at this terminal is known to the machine, not to us."""
+    return Deed(person="", role="operator", what=what, whom=whom, why=why)
+
+
+async def _read(site: Settings) -> standing.Standing:
+    database = await Database.open(site.database)
+    try:
+        async with database.read() as session:
+            return await standing.look(session, clock.now().utc_us)
+    finally:
+        await database.close()
+
+
+def _change(site: Settings, change: Callable[[AsyncSession, int], Awaitable[Result]]) -> Result:
+    async def work() -> Result:
+        database = await Database.open(site.database)
+        try:
+            async with database.begin() as session:
+                return await change(session, clock.now().utc_us)
+        finally:
+            await database.close()
+
+    return asyncio.run(work())

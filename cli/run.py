@@ -26,7 +26,7 @@ from hotline.db import migrate
 from hotline.errors import HotlineError, SwitchUnavailable
 from hotline.secret import Secrets, load_or_create
 from hotline.settings import Settings
-from ivr import prompts
+from ivr import outlook
 
 Say = Callable[[str], None]
 
@@ -187,7 +187,7 @@ class Hotline:
     async def _start_switch(self, *, detached: bool) -> None:
         paths = self.node.paths
         music.ensure(paths.moh)
-        await asyncio.to_thread(prompts.render_hotline, paths.sounds, self.settings, say=self._say)
+        await asyncio.to_thread(outlook.apply, self.settings, paths.sounds, self._say)
         files = render(self.settings, self.secrets, paths)
         if self.node.attach():
             self._say(f"Asterisk runs already (process {self.node.pid}); it reads its configuration again")

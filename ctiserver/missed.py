@@ -10,11 +10,12 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from ctiserver.api import way
 from ctiserver.api.hooks import MISSED
 from ctiserver.api.states import CallbackState, Outcome
 from ctiserver.store.tables import CallbackRow, CallRow
 
-WORTH_A_CALL = (MISSED - {Outcome.SHORT_ABANDON}) | {Outcome.CALLBACK}
+WORTH_A_CALL = (MISSED - {Outcome.SHORT_ABANDON}) | {Outcome.CALLBACK, Outcome.MESSAGE}
 """Whoever hung up within seconds has dialled a wrong number or thought better of it. Whoever keeps a place in
 line is called back by that, and listed only when it has failed.
 """
@@ -28,6 +29,8 @@ class MissedCaller(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     outcome: str
     wait_ms: int
+    message_from_s: int
+    """Of a message (留言): at which second of the recording it begins; else 0."""
     calls: int
     """How often they called in vain since somebody last talked with them."""
     tries: int
@@ -82,6 +85,7 @@ def _caller(rows: list[CallRow], tries: int) -> MissedCaller:
         at_us=last.started_us,
         outcome=last.outcome,
         wait_ms=last.wait_ms,
+        message_from_s=way.seconds(last.ivr_path) if last.outcome == Outcome.MESSAGE.value else 0,
         calls=len(rows),
         tries=tries,
     )

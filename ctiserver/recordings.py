@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -81,7 +81,8 @@ async def path_of(
 ) -> str | None:
     """Where the file lies below the directory of recordings (`inside` makes a path of it).
 
-    None when there is none, and when `answered_by` did not answer that call: nobody learns which.
+    None when there is none, and when `answered_by` did not answer that call: nobody learns which. A message
+    (留言) is for whoever calls back.
     """
     if not is_conversation(conversation) or direction not in set(Direction):
         return None
@@ -92,7 +93,10 @@ async def path_of(
         RecordingRow.path != "",
     )
     if answered_by:
-        query = query.where(_answered(RecordingRow.conversation, answered_by))
+        is_message = exists().where(
+            CallRow.conversation == RecordingRow.conversation, CallRow.outcome == Outcome.MESSAGE.value
+        )
+        query = query.where(or_(_answered(RecordingRow.conversation, answered_by), is_message))
     path: str | None = await session.scalar(query)
     return path
 

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from hotline.errors import BadSettings
-from hotline.ivr_settings import IvrSettings, check_ivr
+from hotline.ivr_settings import IvrSettings, check_ivr, check_spoken
 
 LOOPBACK = "127.0.0.1"
 HOOK_EVENTS = (
@@ -145,6 +145,8 @@ class LineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     number: str
     queue: str
     label: str
+    greeting: str = ""
+    """How its callers are greeted; "": as everybody."""
 
 
 class CtiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -324,7 +326,8 @@ def check(settings: Settings) -> None:
     _check_recording(settings.recording)
     _check_queues(settings)
     _check_callback(settings)
-    check_ivr(settings.ivr)
+    numbers = tuple(queue.number for queue in settings.queues)
+    check_ivr(settings.ivr, numbers, settings.emergency_numbers, bool(settings.callback_key))
     queue = settings.queue
     if min(queue.ring_s, queue.wrapup_s, queue.announce_every_s, queue.service_level_s) < 1:
         raise BadSettings(
@@ -494,6 +497,8 @@ def _check_queues(settings: Settings) -> None:
         if line.queue not in numbers:
             raise BadSettings(f"lines: {line.number} leads to {line.queue!r}, which is no queue's number")
         _check_word(f"label of line {line.number}", line.label)
+        if line.greeting:
+            check_spoken(f"greeting of line {line.number}", line.greeting)
     if len({line.number for line in settings.lines}) != len(settings.lines):
         raise BadSettings("lines: two have one number")
 

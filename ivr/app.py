@@ -13,11 +13,12 @@ from hotline.errors import BadSettings, PortBusy
 from hotline.settings import Settings
 from ivr.desk import Desk
 from ivr.errors import AgiError, CallerGone
+from ivr.outlook import Outlook
 from ivr.session import MAX_LINE, Session, read_headers
 
 INTRODUCTION_S = 2.0
 """Asterisk sends its headers in one go."""
-CALL_S = 120.0
+CALL_S = 240.0
 """No flow keeps a citizen from the queue for longer."""
 GRACE_S = 3.0
 """How long a stop waits for greetings in progress; a citizen cut off goes on to the queue."""
@@ -116,9 +117,10 @@ class FastAgi(Application):  # type: ignore[misc]
 class IvrServer:
     """A listening FastAGI server; made by `serve`."""
 
-    def __init__(self, server: asyncio.Server, agi: FastAgi) -> None:
+    def __init__(self, server: asyncio.Server, agi: FastAgi, outlook: Outlook) -> None:
         self._server = server
         self._agi = agi
+        self._outlook = outlook
         self.port: int = server.sockets[0].getsockname()[1]
         """The TCP port in force."""
 
@@ -132,12 +134,14 @@ class IvrServer:
         self._server.close()
         await self._agi.drain(grace_s)
         await self._server.wait_closed()
+        await self._outlook.stop()
 
 
 async def serve(settings: Settings, agi: FastAgi | None = None) -> IvrServer:
     """Listen where `settings.ivr` says; PortBusy when another program already does."""
     agi = FastAgi() if agi is None else agi
-    desk = Desk(settings)
+    outlook = Outlook(settings)
+    desk = Desk(outlook)
     agi.add_route("greeting", desk.greet)
     agi.add_route("rating", desk.rate)
     host, port = settings.ivr.host, settings.ivr.port
@@ -147,7 +151,8 @@ async def serve(settings: Settings, agi: FastAgi | None = None) -> IvrServer:
         if error.errno == errno.EADDRINUSE:
             raise PortBusy(f"the IVR cannot listen: another program uses port {port} on {host}") from error
         raise BadSettings(f"ivr: cannot listen on {host} port {port}: {error.strerror}") from error
-    running = IvrServer(server, agi)
+    outlook.start()
+    running = IvrServer(server, agi, outlook)
     log.info("ivr_listening", host=host, port=running.port)
     return running
 

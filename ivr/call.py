@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
-import msgspec
 import structlog
 
+from ctiserver.api.way import Step, write
+from hotline.ivr_settings import PERSON
+from ivr.catalogue import MANDARIN, SWITCH_LANGUAGES
 from ivr.errors import CommandFailed, EmergencyTyped
 from ivr.session import Played
 
+Answer = TypeVar("Answer")
+
 PATH_VARIABLE = "HOTLINE_IVR_PATH"
-"""Channel variable that says which way through the IVR a call took: `g.r.q`."""
+"""Channel variable that says which way through the IVR a call took (`ctiserver.api.way`)."""
 GRACE_S = 2.0
 """After what it announced, a step may take so much longer; then the dialplan takes the call over."""
 PAUSE_S = 4.0
@@ -48,13 +53,9 @@ class Line(Protocol):
         """Have the dialplan take the call over in that time."""
         ...
 
-
-class Step(msgspec.Struct):
-    """One step of the way: what was played, the key that answered it ("" none), and how long it took."""
-
-    code: str
-    key: str = ""
-    ms: int = 0
+    async def set_language(self, language: str) -> None:
+        """Play sounds of that language from now on."""
+        ...
 
 
 class Call:
@@ -69,11 +70,12 @@ class Call:
         line: Line,
         *,
         emergency: tuple[str, ...],
-        length: Callable[[str], float],
+        length: Callable[[str, str], float],
         clock: Callable[[], float],
     ) -> None:
         self.line = line
         self.steps: list[Step] = []
+        self.language = MANDARIN
         self.keys = 0
         """How many keys were pressed."""
         self._emergency = emergency
@@ -86,13 +88,18 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The way so far, compact: the code of each step and its key."""
-        return ".".join(step.code + step.key for step in self.steps)
+        """The way so far, without times."""
+        return write(tuple(Step(step.code, step.key) for step in self.steps))
 
-    async def mark(self, code: str) -> None:
+    @property
+    def trail(self) -> str:
+        """The way so far, with how long each step took."""
+        return write(tuple(self.steps))
+
+    async def mark(self, code: str, key: str = "") -> None:
         """A step that plays nothing: where the call goes."""
-        self.steps.append(Step(code))
-        await self.line.set_variable(PATH_VARIABLE, self.path)
+        self.steps.append(Step(code, key))
+        await self.line.set_variable(PATH_VARIABLE, self.trail)
 
     async def say(self, prompt: str, code: str = "") -> None:
         """Play a prompt; a key cuts it short. With keys waiting it is not played at all."""
@@ -100,6 +107,32 @@ class Call:
         if not self._ahead:
             await self._play(prompt)
         self._end(code, began)
+
+    def forget_but(self, keys: str) -> None:
+        """Of what was pressed so far only these keys will answer a question: whoever skipped a prompt by
+        another one is to hear the next.
+        """
+        self._ahead = [key for key in self._ahead if key in keys]
+
+    async def read(self, prompts: tuple[str, ...], code: str = "", key: str = "") -> None:
+        """Play several prompts as one sentence; a key cuts it short. `key`: what the step was about."""
+        began = self._clock()
+        if code:
+            await self.mark(code)
+        for prompt in prompts:
+            await self.say(prompt)
+        self._end(code, began, key)
+
+    async def speak(self, language: str) -> None:
+        """From now on everything is said in that language, also by the queue."""
+        await self.line.set_language(SWITCH_LANGUAGES[language])
+        self.language = language
+
+    async def wait(self, answer: Awaitable[Answer], within_s: float) -> Answer:
+        """Wait for somebody else's answer while the caller hears nothing; TimeoutError beyond `within_s`."""
+        await self.line.set_clock(within_s + GRACE_S)
+        async with asyncio.timeout(within_s):
+            return await answer
 
     async def tell(self, prompt: str, code: str = "") -> None:
         """Play a prompt to its end, whatever is pressed meanwhile."""
@@ -125,8 +158,11 @@ class Call:
         self._end(code, began, key or "")
         return key
 
-    async def number(self, prompt: str, *, most: int, wait_s: float, code: str) -> str:
-        """Ask for up to `most` digits, ended by # or a pause of `wait_s`; * begins anew.
+    async def number(
+        self, prompt: str, *, most: int, wait_s: float, code: str, may_begin_with_0: bool = False
+    ) -> str:
+        """Ask for up to `most` digits, ended by # or a pause of `wait_s`; * begins anew, and 0 instead of a
+        number that cannot begin with it ends the question: such a caller wants a person.
 
         A number may well hold the digits of an emergency number: only one that it begins with counts.
         """
@@ -135,7 +171,7 @@ class Call:
         try:
             if not self._ahead:
                 await self._play(prompt)
-            typed = await self._collect(most, wait_s)
+            typed = await self._collect(most, wait_s, may_begin_with_0=may_begin_with_0)
         finally:
             self._is_number = False
         self._end(code, began, str(len(typed)))
@@ -150,11 +186,11 @@ class Call:
                 return
             self._press(key)
 
-    async def _collect(self, most: int, wait_s: float) -> str:
+    async def _collect(self, most: int, wait_s: float, *, may_begin_with_0: bool) -> str:
         typed = ""
         while len(typed) < most:
             key = await self._next(wait_s)
-            if key in {None, "#"} or (key == "0" and not typed):
+            if key in {None, "#"} or (key == PERSON and not typed and not may_begin_with_0):
                 break
             typed = "" if key == "*" else f"{typed}{key}"
             self._run = typed
@@ -193,13 +229,12 @@ class Call:
         began = self._clock()
         if code:
             await self.mark(code)
-        await self.line.set_clock(math.ceil(self._length(prompt) + wait_s + GRACE_S))
+        await self.line.set_clock(math.ceil(self._length(prompt, self.language) + wait_s + GRACE_S))
         return began
 
     def _end(self, code: str, began: float, key: str = "") -> None:
         if code:
-            step = self.steps[-1]
-            step.key, step.ms = key, round((self._clock() - began) * 1000)
+            self.steps[-1] = Step(code, key, round(self._clock() - began))
 
     async def _play(self, prompt: str) -> None:
         played = await self._stream(prompt, 0)

@@ -18,6 +18,11 @@ MANDARIN = "zh"
 CALLBACK_KEY = CallbackSettings().key
 """What callers are asked to press where nothing else is said."""
 
+SWITCH_LANGUAGES = {MANDARIN: "zh", "en": "en_CN"}
+"""What Asterisk calls each language, and the directory of its sounds. Plain `en` are the sounds that come
+with Asterisk; it looks there for what `en_CN` lacks.
+"""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)?")
 _CITY = re.compile(r"[^\W_]{1,20}")
 _FIGURES = re.compile(r"[0-9]")
@@ -75,6 +80,11 @@ def load_catalogue(path: Path = CATALOGUE) -> Catalogue:
                 f"prompt catalogue {path}: {name} has a language without a voice: {min(unknown)}"
             )
     return catalogue
+
+
+def sounds_of(sounds: Path, language: str) -> Path:
+    """The directory of that language's sounds, beside those of Mandarin (`sounds`)."""
+    return sounds.with_name(SWITCH_LANGUAGES[language])
 
 
 def check_city(city: str) -> None:

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from asterisk_conf import render
-from ivr.catalogue import MANDARIN, Catalogue
+from ivr.catalogue import MANDARIN, Catalogue, sounds_of
+from ivr.flows.lookup import STATES
 from ivr.prompts import RATES, file_of
+from ivr.script import MENU
 
-_OURS = re.compile(r"\b(?:hotline|say)/[a-z0-9]+(?:-[a-z0-9]+)*\b")
+_OURS = re.compile(r"\b(?:hotline|say)/[a-z0-9]+(?:-[a-z0-9]+)*\b(?![-a-z0-9]*\{)")
 _PLAYED_BY_ASTERISK = ("queue-", "digits/")
 """app_queue asks for these by names of its own; tests hold them against its source."""
 _FULL = 32767
@@ -75,7 +77,8 @@ def all_of(catalogue: Catalogue, out: Path, more: Mapping[str, Iterable[str]]) -
     """Every fault of the catalogue and of the sounds in `out` (sounds/zh) and beside it; `more`: by language,
     the names of a site's own prompts.
     """
-    faults = texts(catalogue, spoken_of(sources()))
+    played = spoken_of(sources()) | set(STATES.values())
+    faults = texts(catalogue, played - {MENU})
     for language, names in more.items():
-        faults += sounds(out.with_name(language), (*catalogue.names(language), *names))
+        faults += sounds(sounds_of(out, language), (*catalogue.names(language), *names))
     return faults

@@ -15,7 +15,7 @@ import msgspec
 
 from hotline.errors import BadSettings, HotlineError
 from hotline.settings import Settings
-from ivr.catalogue import CALLBACK_KEY, MANDARIN, Catalogue, check_city, load_catalogue
+from ivr.catalogue import CALLBACK_KEY, MANDARIN, Catalogue, check_city, load_catalogue, sounds_of
 from ivr.errors import PromptFailed
 from ivr.voices import Engine, engine_for, require, run
 
@@ -57,7 +57,7 @@ def render_hotline(
     made = 0
     for language in settings.ivr.languages:
         made += render_all(
-            sounds.with_name(language),
+            sounds_of(sounds, language),
             city=settings.city,
             callback_key=settings.callback_key or CALLBACK_KEY,
             language=language,

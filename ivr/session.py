@@ -26,6 +26,7 @@ _REPLY = re.compile(r"(?P<status>\d{3})(?P<more>[ -])(?P<text>.*)", re.DOTALL)
 _RESULT = re.compile(r"result=(?P<result>\S*)(?: \((?P<data>.*)\))?(?: endpos=(?P<endpos>-?\d+))?", re.DOTALL)
 _SOUND = re.compile(r"[a-z0-9][a-z0-9-]{0,60}(/[a-z0-9][a-z0-9-]{0,60})?")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")
 _DIGITS = re.compile(r"[0-9*#]*")
 _UNIQUEID = re.compile(r"[0-9A-Za-z._-]{1,150}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -110,6 +111,11 @@ class Session:
         return self._headers.get("agi_network_script", "").partition("?")[0]
 
     @property
+    def dialled(self) -> str:
+        """The number that was dialled: the extension at which the dialplan handed the call over."""
+        return self._headers.get("agi_extension", "")
+
+    @property
     def number(self) -> str:
         """The caller's number as Asterisk has it; "unknown" when there is none."""
         return self._headers.get("agi_callerid", "")
@@ -132,6 +138,10 @@ class Session:
     async def set_clock(self, seconds: float) -> None:
         """Have the dialplan take the call over in that time, whatever becomes of us."""
         await self._command("SET VARIABLE", "TIMEOUT(absolute)", quote(f"{seconds:.1f}"))
+
+    async def set_language(self, language: str) -> None:
+        """Play sounds of that language from now on, also in the queue."""
+        await self._command("SET VARIABLE", "CHANNEL(language)", quote(_language(language)))
 
     async def get_variable(self, name: str) -> str | None:
         """Read a channel variable; None when it is not set."""
@@ -229,6 +239,12 @@ def _sound(name: str) -> str:
 def _variable(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
         raise ValueError("not a channel variable's name")
+    return name
+
+
+def _language(name: str) -> str:
+    if not _LANGUAGE.fullmatch(name):
+        raise ValueError("not a language")
     return name
 
 

@@ -141,6 +141,7 @@ function factsOf(context, queueName) {
   if (context.passed_from) {
     facts.push({ text: `由${queueName(context.passed_from)}转来 · 此前已等 ${duration(context.waited_ms * 1000)}`, isWarning: true });
   }
+  if (context.way) facts.push({ text: context.way, isWarning: false });
   if (open) facts.push({ text: `${open} 件在办`, isWarning: true });
   return facts;
 }

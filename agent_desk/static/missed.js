@@ -53,11 +53,17 @@ export class Missed {
   row(caller) {
     const button = el("button", { class: "btn small", "aria-label": `回拨 ${caller.masked}` }, "回拨");
     button.addEventListener("click", () => this.onCall("call.dial", { number: caller.number, about: caller.conversation }));
+    const ways = [button];
+    if (caller.outcome === "message") {
+      // The recording begins with the greeting: play from where the message does.
+      const sound = `/api/recordings/${encodeURIComponent(caller.conversation)}/citizen#t=${caller.message_from_s}`;
+      ways.unshift(el("a", { class: "btn small", href: sound, target: "_blank", rel: "noopener" }, "听留言"));
+    }
     return el(
       "div",
       { class: "unit" },
       el("b", {}, caller.masked),
-      el("span", { class: "ways" }, button),
+      el("span", { class: "ways" }, ...ways),
       el("span", { class: "wide small muted" }, el("span", { class: "hours" })),
     );
   }

@@ -38,6 +38,12 @@ async def load(session: AsyncSession, id_: str, *, lock: bool = False) -> Case |
     return case_of(row) if row is not None else None
 
 
+async def by_number(session: AsyncSession, number: str) -> Case | None:
+    """The case that the citizen knows by that number."""
+    row = await session.scalar(select(CaseRow).where(CaseRow.number == number))
+    return _case(row) if row is not None else None
+
+
 async def of_citizen(
     session: AsyncSession, citizen: str, limit: int, *, is_open: bool | None = None
 ) -> list[Case]:

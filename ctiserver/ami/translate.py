@@ -20,6 +20,7 @@ from ctiserver.model.events import (
     ChannelCreated,
     ChannelHungUp,
     Event,
+    IvrLeft,
     Member,
     MemberAdded,
     MemberPaused,
@@ -175,6 +176,13 @@ def _uid(text: str) -> str:
     return uid
 
 
+def _user_event(text: str) -> Event | None:
+    """Of the dialplan's own events there is one that we use."""
+    if value(text, "UserEvent") != "IvrLeft":
+        return None
+    return IvrLeft(_channel(text), value(text, "Path"), value(text, "Status"))
+
+
 def _whole(text: str, name: str) -> int:
     digits = value(text, name)
     if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
@@ -292,6 +300,7 @@ _EVENTS: dict[bytes, Callable[[str], Event | None]] = {
     b"QueueMemberRemoved": _member_removed,
     b"QueueMemberPause": _member_pause,
     b"OriginateResponse": _originate_response,
+    b"UserEvent": _user_event,
     b"Shutdown": lambda _text: SwitchStopped(),
 }
 

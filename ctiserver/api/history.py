@@ -43,6 +43,17 @@ class CallQueued(msgspec.Struct, frozen=True, kw_only=True, tag="call_queued", g
     waited_before_ms: int = 0
 
 
+class IvrPassed(msgspec.Struct, frozen=True, kw_only=True, tag="ivr_passed", gc=False):
+    """The citizen left the IVR. `path`: their way through it (`ctiserver.api.way`); `failure`: why the IVR
+    did not lead them on by itself (`unreachable`, `late`, `broken`), "" when it did.
+    """
+
+    conversation: str
+    at_us: int
+    path: str
+    failure: str = ""
+
+
 class SeatRang(msgspec.Struct, frozen=True, kw_only=True, tag="seat_rang", gc=False):
     """A seat began to ring for the citizen, and its screen popped."""
 
@@ -205,6 +216,7 @@ class CallbackChanged(msgspec.Struct, frozen=True, kw_only=True, tag="callback_c
 History = (
     CallStarted
     | CallQueued
+    | IvrPassed
     | SeatRang
     | SeatMissed
     | CallAnswered

@@ -89,6 +89,8 @@ class Outcome(StrEnum):
     """called outside the queue's hours"""
     SWITCH_LOST = "switch_lost"
     """the switch restarted under it"""
+    MESSAGE = "message"
+    """留言: left a message instead of waiting"""
     CALLBACK = "callback"
     """保位回呼: left the line by key to be called back; the place in line is kept"""
 
@@ -518,6 +520,8 @@ class CallerContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What agents see of a merged line (并入热线) that was dialled."""
     started_us: int = 0
     queued_us: int = 0
+    way: str = ""
+    """Their way through the IVR in words, "" when it says nothing: 查询案件 20261124-0001，12 秒后按 0."""
     waited_before_ms: int = 0
     """How long they had waited in earlier calls that they gave up, lately."""
     is_callback: bool = False

@@ -8,16 +8,18 @@ from typing import Any
 
 import msgspec
 
+from ctiserver.api import way
 from ctiserver.api.history import (
     CallAnswered,
     CallEnded,
     CallQueued,
     CallStarted,
+    IvrPassed,
     SeatLeft,
     SeatMissed,
     SeatRang,
 )
-from ctiserver.api.pushes import ConversationGone, Pop
+from ctiserver.api.pushes import ContextPush, ConversationGone, Pop
 from ctiserver.api.states import AttemptState, CallerContext, Outcome, Role, SeatState
 from ctiserver.model import (
     attempts,
@@ -42,6 +44,7 @@ from ctiserver.model.events import (
     ChannelChanged,
     ChannelCreated,
     ChannelHungUp,
+    IvrLeft,
     PhoneHeld,
     RoomJoined,
     RoomLeft,
@@ -153,6 +156,19 @@ def on_not_answered(state: State, event: SeatNotAnswered) -> None:
     missed(state, event.channel.uid, event.seat)
 
 
+def on_ivr_left(state: State, event: IvrLeft) -> None:
+    """The citizen leaves the IVR: their way is kept, and told to whoever is shown the call."""
+    leg = see(state, event.channel)
+    call = state.calls.get(leg.call) if leg is not None and leg.role is Role.CITIZEN else None
+    if call is None:
+        return
+    call.ivr_path = event.path[: way.LONGEST]
+    failure = way.failure(event.status, call.ivr_path)
+    state.record(IvrPassed(conversation=call.id, at_us=state.now.utc_us, path=call.ivr_path, failure=failure))
+    if call.context is not None and call.uid in state.call_views:
+        state.tell(ContextPush(context_of(call)))
+
+
 HANDLERS: dict[type[object], Callable[[State, Any], None]] = {
     ChannelCreated: on_seen,
     ChannelChanged: on_seen,
@@ -164,6 +180,7 @@ HANDLERS: dict[type[object], Callable[[State, Any], None]] = {
     PhoneHeld: on_phone_held,
     CallerQueued: on_queued,
     CallerLeftQueue: on_left_queue,
+    IvrLeft: on_ivr_left,
     SeatRung: on_seat_rung,
     SeatNotAnswered: on_not_answered,
 }
@@ -392,6 +409,7 @@ def context_of(call: Call) -> CallerContext:
         waited_before_ms=call.waited_before_ms,
         is_callback=bool(call.callback),
         passed_from=call.passed_from,
+        way=way.words(call.ivr_path),
         waited_ms=call.wait_ms if call.passed_from else 0,
     )
 
@@ -623,7 +641,7 @@ def citizen_gone(state: State, call: Call, channel: Channel, cause: int) -> None
     if call.is_outbound and not call.answered_us:
         end_dialling(state, call, _CAUSES.get(cause, AttemptState.UNREACHABLE))
         return
-    how = lines.turned_away(channel.context) if not call.queued_us else None
+    how = lines.ended_in(channel.context) if not call.queued_us else None
     if how is not None:
         call.queue = channel.exten
     end(state, call, how, rating=lines.rating(channel.context, channel.exten))

@@ -97,6 +97,14 @@ class CallerLeftQueue(msgspec.Struct, frozen=True, gc=False):
     queue: str
 
 
+class IvrLeft(msgspec.Struct, frozen=True, gc=False):
+    """UserEvent of the dialplan: the citizen leaves the IVR (`ctiserver.api.way`), `status` says how."""
+
+    channel: Channel
+    path: str
+    status: str
+
+
 class SeatRung(msgspec.Struct, frozen=True, gc=False):
     """AgentCalled: app_queue rings `seat` by `channel`, whose Linkedid is the citizen's Uniqueid."""
 
@@ -228,6 +236,7 @@ ChannelEvent = (
     | PhoneHeld
     | CallerQueued
     | CallerLeftQueue
+    | IvrLeft
     | SeatRung
     | SeatNotAnswered
 )

@@ -97,9 +97,12 @@ def recount(state: State, before: Seat, now: Seat) -> None:
             state.dirty_lines.add(queue)
 
 
-def turned_away(context: str) -> Outcome | None:
-    """Whether a call that ended in that part of the dialplan had been turned away, and why."""
-    return {"closed": Outcome.CLOSED, "full": Outcome.OVERFLOW}.get(context)
+def ended_in(context: str) -> Outcome | None:
+    """What a call came to that ended in that part of the dialplan, before any queue: the caller was turned
+    away, or left a message. None elsewhere.
+    """
+    ends = {"closed": Outcome.CLOSED, "full": Outcome.OVERFLOW, "message-record": Outcome.MESSAGE}
+    return ends.get(context)
 
 
 def rating(context: str, exten: str) -> int | None:

@@ -16,6 +16,7 @@ from ctiserver.api.history import (
     CallQueued,
     CallStarted,
     History,
+    IvrPassed,
     RecordingPaused,
     RecordingResumed,
     SeatLeft,
@@ -51,6 +52,7 @@ class Memory(msgspec.Struct):
 
 KeptOfCall = (
     CallQueued
+    | IvrPassed
     | CallAnswered
     | SeatRang
     | SeatMissed
@@ -162,6 +164,8 @@ def fold_into(call: Call, event: KeptOfCall, shift: int) -> None:
             call.queue, call.queued_us = event.queue, event.at_us
             call.waited_before_ms = call.waited_before_ms or event.waited_before_ms
             call.queued_mono = max(1, event.at_us + shift)
+        case IvrPassed():
+            call.ivr_path = event.path
         case SeatRang():
             call.known.setdefault(event.leg, 0)
         case SeatMissed() | SeatLeft():

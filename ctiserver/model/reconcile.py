@@ -249,7 +249,7 @@ class _Account:
                 wait_ms=wait_ms,
                 talk_ms=max(0, row.at_us - self.answered_us) // 1000 if self.answered_us else 0,
                 is_seen=False,
-                queue=row.exten if how in (Outcome.CLOSED, Outcome.OVERFLOW) else "",
+                queue=row.exten if how in (Outcome.CLOSED, Outcome.OVERFLOW, Outcome.MESSAGE) else "",
                 rating=lines.rating(row.context, row.exten),
             )
         )
@@ -279,7 +279,7 @@ class _Account:
         if row.context == callbacks.AGREED:
             return Outcome.CALLBACK
         if not self.queued_us:
-            return lines.turned_away(row.context) or Outcome.ABANDONED_IVR
+            return lines.ended_in(row.context) or Outcome.ABANDONED_IVR
         if wait_ms < self.eyes.short_abandon_ms:
             return Outcome.SHORT_ABANDON
         return Outcome.ABANDONED_RINGING if self.ringing or self.stopped else Outcome.ABANDONED_QUEUE

@@ -257,6 +257,8 @@ class Call(msgspec.Struct, kw_only=True):
     """Of an outbound call: the seat that calls."""
     is_citizen_called: bool = False
     """Of an outbound call: the citizen's phone has been asked for."""
+    ivr_path: str = ""
+    """Their way through the IVR (`ctiserver.api.way`)."""
     callback: str = ""
     """Of an outbound call that keeps a place: the conversation in which it was asked for."""
     is_recording_paused: bool = False

@@ -18,6 +18,7 @@ from ctiserver.api.history import (
     CallQueued,
     CallStarted,
     History,
+    IvrPassed,
     RecordingPaused,
     RecordingResumed,
     SeatChanged,
@@ -42,6 +43,7 @@ from ctiserver.store.tables import (
 CallEvent = (
     CallStarted
     | CallQueued
+    | IvrPassed
     | SeatRang
     | SeatMissed
     | CallAnswered
@@ -129,6 +131,8 @@ class Fold:
             case CallQueued():
                 call.queue = _text(event.queue)
                 call.queued_us = call.queued_us or event.at_us
+            case IvrPassed():
+                call.ivr_path, call.ivr_failure = _text(event.path), event.failure
             case SeatRang():
                 self._rang(call, event, origin)
             case SeatMissed():
@@ -337,6 +341,8 @@ def _new_call(conversation: str, node: str, at_us: int) -> CallRow:
         talk_ms=0,
         is_seen=True,
         rating=None,
+        ivr_path="",
+        ivr_failure="",
     )
 
 

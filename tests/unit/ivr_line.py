@@ -22,6 +22,7 @@ class FakeLine:
         self.now = 0.0
         self.heard: list[str] = []
         self.variables: dict[str, str] = {}
+        self.languages: list[str] = []
         self._presses = sorted(presses.items())
         self._gone_at_s = gone_at_s
         self._deadline = 3.0
@@ -50,10 +51,13 @@ class FakeLine:
     async def set_variable(self, name: str, value: str) -> None:
         self.variables[name] = value
 
+    async def set_language(self, language: str) -> None:
+        self.languages.append(language)
+
     async def set_clock(self, seconds: float) -> None:
         self._deadline = self.now + seconds
 
 
 def call_on(line: FakeLine) -> Call:
     """The script layer on that line."""
-    return Call(line, emergency=EMERGENCY, length=lambda _prompt: LENGTH_S, clock=lambda: line.now)
+    return Call(line, emergency=EMERGENCY, length=lambda _prompt, _language: LENGTH_S, clock=lambda: line.now)

@@ -21,6 +21,7 @@ import ctiserver.store.tables
 import hotline.audit
 import hotline.directory
 import hotline.identity.tables
+import hotline.standing
 from casework.store.tables import CaseMoveRow
 from hotline.db.base import Base
 from hotline.db.engine import Database, is_passing, make_engine, shown_url
@@ -36,6 +37,7 @@ ROOMS = (
     ctiserver.archive.tables,
     ctiserver.store.tables,
     hotline.audit,
+    hotline.standing,
     hotline.directory,
     hotline.identity.tables,
 )

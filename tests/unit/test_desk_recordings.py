@@ -178,6 +178,16 @@ async def test_to_an_agent_a_foreign_recording_looks_like_one_that_is_not_there(
     assert await trail(room) == []
 
 
+async def test_a_message_that_was_left_is_for_every_agent_to_hear(browser: Browser, room: Room) -> None:
+    async with room.database.begin() as session:
+        await session.execute(
+            text("UPDATE calls SET outcome = 'message' WHERE conversation = :id"), {"id": FOREIGN}
+        )
+    await browser.log_in("1001")
+    assert (await fetch(browser, f"/api/recordings/{FOREIGN}/citizen"))[0] == 200
+    assert [entry.what for entry in await trail(room)] == ["recording.play"]
+
+
 async def test_a_call_that_rang_here_and_was_answered_elsewhere_is_foreign(
     browser: Browser, room: Room
 ) -> None:

@@ -29,8 +29,9 @@ GREETING = b'STREAM FILE hotline/greeting "0123456789*#" 0\n'
 RECORDING = b'STREAM FILE hotline/recording "0123456789*#" 0\n'
 SET_PATH = b'SET VARIABLE HOTLINE_IVR_PATH "g"\n'
 SET_CLOCK = b'SET VARIABLE TIMEOUT(absolute) "17.0"\n'
-ON_TO_NOTICE = b'SET VARIABLE HOTLINE_IVR_PATH "g.r"\n'
-ON_TO_QUEUE = b'SET VARIABLE HOTLINE_IVR_PATH "g.r.q"\n'
+ON_TO_NOTICE = b'SET VARIABLE HOTLINE_IVR_PATH "g@0.r"\n'
+TO_QUEUE = b'SET VARIABLE HOTLINE_TO "12345"\n'
+ON_TO_QUEUE = b'SET VARIABLE HOTLINE_IVR_PATH "g@0.r@0.q"\n'
 OK = b"200 result=1\n"
 PROMPTS = (GREETING, RECORDING)
 
@@ -150,6 +151,7 @@ async def test_a_citizen_hears_the_greeting_and_the_recording_notice_then_goes_o
             await asterisk.answer(GREETING, b"200 result=0 endpos=48000\n")
             await asterisk.notice()
             await asterisk.answer(RECORDING, b"200 result=0 endpos=36000\n")
+            await asterisk.answer(TO_QUEUE, OK)
             await asterisk.answer(ON_TO_QUEUE, OK)
             assert await asterisk.command() == b""
     assert ending(logs)["outcome"] == "heard"
@@ -167,6 +169,7 @@ async def test_any_key_skips_the_greeting_but_not_the_notice(key: str) -> None:
             await asterisk.answer(RECORDING, b"200 result=%d endpos=4000\n" % ord("*"))
             rest = RECORDING.replace(b" 0\n", b" 4000\n")
             await asterisk.answer(rest, b"200 result=0 endpos=16000\n")
+            await asterisk.answer(TO_QUEUE, OK)
             await asterisk.answer(ON_TO_QUEUE, OK)
             assert await asterisk.command() == b""
     assert ending(logs)["outcome"] == "skipped"
@@ -185,7 +188,7 @@ async def test_an_emergency_number_typed_in_the_greeting_is_put_first_in_the_que
             await asterisk.answer(RECORDING, second)
             await asterisk.answer(RECORDING.replace(b" 0\n", b" 2\n"), third)
             await asterisk.answer(b'SET VARIABLE QUEUE_PRIO "20"\n', OK)
-            await asterisk.answer(b'SET VARIABLE HOTLINE_IVR_PATH "g.r.e%s"\n' % number.encode(), OK)
+            await asterisk.answer(b'SET VARIABLE HOTLINE_IVR_PATH "g@0.r.e%s"\n' % number.encode(), OK)
             assert await asterisk.command() == b""
     assert ending(logs)["outcome"] == "emergency"
 
@@ -200,6 +203,7 @@ async def test_a_missing_sound_file_costs_the_citizen_only_that_sentence() -> No
             await asterisk.answer(b"CHANNEL STATUS\n", b"200 result=6\n")
             await asterisk.notice()
             await asterisk.answer(RECORDING, b"200 result=0 endpos=36000\n")
+            await asterisk.answer(TO_QUEUE, OK)
             await asterisk.answer(ON_TO_QUEUE, OK)
             assert await asterisk.command() == b""
     assert ending(logs)["outcome"] == "heard"
@@ -647,6 +651,7 @@ async def test_a_stop_lets_a_greeting_end() -> None:
     asterisk.say(b"200 result=0 endpos=1\n")
     await asterisk.notice()
     await asterisk.answer(RECORDING, b"200 result=0 endpos=1\n")
+    await asterisk.answer(TO_QUEUE, OK)
     await asterisk.answer(ON_TO_QUEUE, OK)
     assert await asterisk.command() == b""
     await stopping

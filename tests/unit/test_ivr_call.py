@@ -18,7 +18,8 @@ async def test_a_key_in_the_greeting_leads_to_the_notice_which_is_heard_whole() 
     assert line.heard == [GREETING, RECORDING, f"{RECORDING}@4000"]
     assert line.now == pytest.approx(3.0)
     assert (call.path, call.keys) == ("g.r", 2)
-    assert [step.ms for step in call.steps] == [1000, 2000]
+    assert [step.seconds for step in call.steps] == [1, 2]
+    assert call.trail == "g@1.r@2"
 
 
 @pytest.mark.parametrize("number", EMERGENCY)

@@ -10,7 +10,7 @@ from tests.unit.ivr_line import LENGTH_S, FakeLine
 
 
 def call_on(line: FakeLine) -> Call:
-    return Call(line, emergency=(), length=lambda _prompt: LENGTH_S, clock=lambda: line.now)
+    return Call(line, emergency=(), length=lambda _prompt, _language: LENGTH_S, clock=lambda: line.now)
 
 
 @pytest.mark.parametrize("key", "12345")

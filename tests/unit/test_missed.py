@@ -94,3 +94,12 @@ async def test_who_keeps_a_place_is_listed_only_when_the_callback_has_failed(
 
 async def test_a_promise_of_which_no_record_is_left_is_kept_by_people(database: Database) -> None:
     assert await listed(database, call(ANNA, 10, Outcome.CALLBACK)) == [("13805380001", 1, 0)]
+
+
+async def test_a_message_is_listed_with_the_second_at_which_it_begins(database: Database) -> None:
+    left = call(ANNA, 10, Outcome.MESSAGE)
+    left.ivr_path = "g@5.r@2.m4@3.v"
+    assert await listed(database, left) == [("13805380001", 1, 0)]
+    async with database.read() as session:
+        (each,) = await missed.waiting(session, 0, 10)
+    assert (each.outcome, each.message_from_s) == ("message", 10)

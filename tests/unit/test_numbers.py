@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hotline.numbers import NO_NUMBER, CallerNumber, describe, mask, warm_up
+from hotline.numbers import NO_NUMBER, CallerNumber, describe, key_of, mask, warm_up
 
 
 def seen(raw: str) -> CallerNumber:
@@ -104,3 +104,10 @@ def test_describing_is_quick_once_warm() -> None:
     for last in range(200):
         seen(f"1380538{last:04}")
     assert (time.perf_counter() - before) / 200 < 0.001
+
+
+@given(st.one_of(st.text(max_size=60), st.from_regex(r"\+?[0-9*#]{1,16}", fullmatch=True)))
+@example("13805381234")
+@example("anonymous")
+def test_the_key_alone_is_the_key_of_the_whole(raw: str) -> None:
+    assert key_of(raw, "0538") == seen(raw).key

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner, Result
 
-from agent_desk.listing import is_workday, shown
+from agent_desk.listing import shown
+from casework.calendar import is_workday
 from cli.main import app
 from cli.units import COLUMNS
 from hotline.directory import demo_directory

@@ -103,7 +103,10 @@ def test_an_unseen_caller_who_gave_up_is_counted_by_where(rows: list[CelRow], ou
     assert ended.outcome is outcome
 
 
-@pytest.mark.parametrize(("context", "outcome"), [("closed", Outcome.CLOSED), ("full", Outcome.OVERFLOW)])
+@pytest.mark.parametrize(
+    ("context", "outcome"),
+    [("closed", Outcome.CLOSED), ("full", Outcome.OVERFLOW), ("message-record", Outcome.MESSAGE)],
+)
 def test_an_unseen_caller_who_was_turned_away_is_told_as_such(context: str, outcome: Outcome) -> None:
     (_, ended) = told([*BEGIN, row(9, "CHAN_END", context=context)])
     assert isinstance(ended, CallEnded)

@@ -80,6 +80,7 @@ def third_party(at_us: int, state: AttemptState, n: int = 1) -> h.ThirdPartyChan
 WHOLE_CALL: tuple[h.History, ...] = (
     seat_changed(5, SeatState.READY),
     started(10),
+    h.IvrPassed(conversation=CALL, at_us=19, path="g@5.r", failure="broken"),
     h.CallQueued(conversation=CALL, at_us=20, queue="12345"),
     seat(h.SeatRang, 30, "8002"),
     seat(h.SeatMissed, 40, "8002"),
@@ -158,6 +159,7 @@ async def test_a_whole_call_becomes_one_row_with_its_legs(store: Store) -> None:
         "is_outbound": False, "about": "", "queue": "12345", "started_us": 10, "queued_us": 20, "rang_us": 30,
         "answered_us": 50, "ended_us": 120, "outcome": "answered", "seat": "8001", "agent": "1001",
         "wait_ms": 30, "talk_ms": 70, "is_seen": True, "rating": None,
+        "ivr_path": "g@5.r", "ivr_failure": "broken",
     }  # fmt: skip
     missed, answered = sorted(rows["legs"], key=lambda leg: leg["rang_us"])
     assert (missed["is_missed"], missed["rang_us"], missed["left_us"], missed["answered_us"]) == (

@@ -1,0 +1,213 @@
+"""The ways before the queue as a script, without Asterisk: what callers hear, press, and where they go."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from casework.words import CaseState
+from hotline.ivr_settings import KeySettings
+from ivr.errors import CallerGone, EmergencyTyped
+from ivr.flows import lookup
+from ivr.flows.entrance import BLOCKED, OFF_HOURS, Guest, Way, entrance
+from ivr.flows.greeting import GREETING, RECORDING
+from ivr.flows.lookup import CasesUnknown, Told
+from ivr.script import MENU, Plan
+from tests.unit.ivr_line import FakeLine, call_on
+
+KEYS = (
+    KeySettings(key="2", does="case", text="查询诉求进度", text_en="your case"),
+    KeySettings(key="1", does="message", text="留言", text_en="a message"),
+    KeySettings(key="3", does="queue", text="企业服务", queue="12346"),
+    KeySettings(key="4", does="callback", text="预约回呼"),
+    KeySettings(key="9", does="language", text="For English, press 9", language="en"),
+)
+ME = Guest(number="13800138001", citizen="+8613800138001")
+MINE = Told(id="c1", number="20261124-0007", state=CaseState.WORKING, created_us=1_795_500_000_000_000)
+OTHER = Told(id="c2", number="20261101-0001", state=CaseState.CLOSED, created_us=1_793_500_000_000_000)
+
+
+class FakeCases:
+    """Two cases: one of mine that is open, and a closed one of a phone that ends in 5678."""
+
+    def __init__(self, *, is_mine: bool = True, is_down: bool = False) -> None:
+        self.urged: list[str] = []
+        self._is_mine = is_mine
+        self._is_down = is_down
+
+    async def latest(self, citizen: str) -> Told | None:
+        if self._is_down:
+            raise CasesUnknown("down")
+        return MINE if self._is_mine and citizen == ME.citizen else None
+
+    async def find(self, number: str, last_digits: str) -> Told | None:
+        return OTHER if (number, last_digits) == (OTHER.number, "5678") else None
+
+    async def urge(self, case: Told) -> bool:
+        self.urged.append(case.id)
+        return case.state is not CaseState.CLOSED
+
+
+def plan(**changes: object) -> Plan:
+    return Plan(**({"greeting": GREETING, "queue": "12345", "keys": KEYS} | changes))  # type: ignore[arg-type]
+
+
+def pressing(text: str, at: float = 4.5, every: float = 0.3) -> dict[float, str]:
+    """Keys one after another; a blank is a pause of three seconds."""
+    presses: dict[float, str] = {}
+    for key in text:
+        if key == " ":
+            at += 3.0
+        else:
+            presses[at] = key
+            at += every
+    return presses
+
+
+async def walk(
+    presses: dict[float, str], cases: FakeCases | None = None, the_plan: Plan | None = None, guest: Guest = ME
+) -> tuple[Way, FakeLine, str]:
+    line = FakeLine(presses)
+    call = call_on(line)
+    way = await entrance(call, the_plan or plan(), guest, cases or FakeCases(), 4)
+    return way, line, call.path
+
+
+async def test_without_a_menu_the_greeting_leads_to_the_queue() -> None:
+    way, line, path = await walk({}, the_plan=plan(keys=()))
+    assert (way, line.heard, path) == (Way(queue="12345"), [GREETING, RECORDING], "g.r")
+
+
+async def test_whoever_presses_nothing_or_a_wrong_key_comes_to_a_person() -> None:
+    for presses in ({}, pressing("7"), pressing("*#8")):
+        way, line, _ = await walk(presses)
+        assert way == Way(queue="12345")
+        assert MENU in line.heard
+        assert line.now < 14
+
+
+async def test_a_person_is_one_key_away_also_before_the_menu_is_heard() -> None:
+    way, line, path = await walk({0.5: "0"})
+    assert (way, path) == (Way(queue="12345"), "g.r.m0")
+    assert MENU not in line.heard
+
+
+async def test_a_key_that_only_skips_the_greeting_costs_nobody_the_menu() -> None:
+    _, line, path = await walk({0.5: "#"})
+    assert (line.heard[-1], path) == (MENU, "g.r.m")
+
+
+async def test_a_kind_of_matter_leads_to_its_queue() -> None:
+    assert (await walk(pressing("3")))[0] == Way(queue="12346")
+
+
+async def test_a_message_and_a_callback_are_wishes_of_the_dialplan() -> None:
+    assert (await walk(pressing("1")))[0] == Way(queue="12345", wish="message")
+    way, line, path = await walk(pressing("4    1"))
+    assert (way, path) == (Way(queue="12345", wish="callback"), "g.r.m4.c.t1")
+    assert line.heard[3:8] == [
+        "hotline/callback-number", "digits/yao", "digits/3", "digits/8", "digits/0",
+    ]  # fmt: skip
+    assert (await walk(pressing("40")))[0] == Way(queue="12345")
+    hidden = Guest(number="", citizen="")
+    assert (await walk(pressing("4"), guest=hidden))[0] == Way(queue="12345", wish="callback")
+
+
+async def test_english_speaks_english_from_then_on_and_offers_what_it_has() -> None:
+    way, line, path = await walk(pressing("9 1"))
+    assert (way.wish, path, line.languages) == ("message", "g.r.m9.l.m1", ["en_CN"])
+    way, _, path = await walk(pressing("9 3"))
+    assert (way, path) == (Way(queue="12345"), "g.r.m9.l.m")
+
+
+async def test_my_own_case_is_told_at_once_with_day_number_and_state() -> None:
+    way, line, path = await walk(pressing("2"))
+    said = line.heard[line.heard.index("hotline/case-is") :]
+    assert said == [
+        "hotline/case-is", "digits/10", "digits/1", "say/month", "digits/20", "digits/4", "say/day",
+        "hotline/case-since", "digits/0", "digits/0", "digits/0", "digits/7", "hotline/case-working",
+        "hotline/case-next",
+    ]  # fmt: skip
+    assert way == Way(queue="12345")
+    assert path == "g.r.m2.s20261124-0007.t"
+
+
+async def test_a_case_can_be_urged_and_the_caller_still_comes_to_a_person() -> None:
+    cases = FakeCases()
+    way, line, path = await walk(pressing("2 1"), cases)
+    assert (cases.urged, way, path.endswith("t1.u")) == (["c1"], Way(queue="12345"), True)
+    assert line.heard[-1] == lookup.URGED
+
+
+async def test_another_case_is_found_by_number_and_last_four_digits() -> None:
+    cases = FakeCases(is_mine=False)
+    way, line, path = await walk(pressing("2 202611010001 5678 1"), cases)
+    assert path == "g.r.m2.c12.d4.s20261101-0001.t1"
+    assert lookup.NOT_URGED in line.heard
+    assert way == Way(queue="12345")
+
+
+async def test_wrong_digits_tell_nothing_and_after_three_tries_a_person_helps() -> None:
+    cases = FakeCases(is_mine=False)
+    once = "202611010001 0000  "
+    way, line, path = await walk(pressing("2 " + once * 3), cases)
+    assert line.heard.count(lookup.NOT_FOUND) == 3
+    assert "hotline/case-is" not in line.heard
+    assert (way, path.count("n")) == (Way(queue="12345"), 3)
+
+
+async def test_a_message_about_a_case_can_be_left() -> None:
+    assert (await walk(pressing("2 3")))[0] == Way(queue="12345", wish="message")
+
+
+async def test_a_database_that_is_down_leads_to_a_person() -> None:
+    way, line, path = await walk(pressing("2"), FakeCases(is_down=True))
+    assert (way, path, line.heard[-1]) == (Way(queue="12345"), "g.r.m2.o", lookup.UNKNOWN)
+
+
+async def test_a_database_that_hangs_costs_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hangs(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(FakeCases, "latest", hangs)
+    monkeypatch.setattr(lookup, "WITHIN_S", 0.02)
+    way, _, path = await walk(pressing("2"))
+    assert (way, path) == (Way(queue="12345"), "g.r.m2.o")
+
+
+async def test_out_of_hours_a_message_is_offered_and_0_still_leads_to_a_person() -> None:
+    closed = plan(is_open=False)
+    way, line, path = await walk({}, the_plan=closed)
+    assert (way, path, line.heard[-1]) == (Way(queue="12345", wish="message"), "g.r.h", OFF_HOURS)
+    assert (await walk(pressing("0"), the_plan=closed))[0] == Way(queue="12345")
+
+
+async def test_announcements_come_before_the_menu_and_a_key_cuts_them_short() -> None:
+    told = plan(announcements=("hotline/news-1", "hotline/news-2"))
+    _, line, path = await walk({}, the_plan=told)
+    assert line.heard[2:5] == ["hotline/news-1", "hotline/news-2", MENU]
+    assert path == "g.r.a.a.m"
+    assert (await walk(pressing("3"), the_plan=told))[0] == Way(queue="12346")
+
+
+async def test_an_emergency_mode_skips_the_menu_and_a_nuisance_caller_is_told_why_they_wait() -> None:
+    way, line, path = await walk({}, the_plan=plan(keys=(), is_emergency_mode=True, queue="12346"))
+    assert (way, path, MENU in line.heard) == (Way(queue="12346"), "g.r.w", False)
+    way, line, path = await walk({}, the_plan=plan(is_blocked=True))
+    assert (way, path, line.heard[-1]) == (Way(queue="12345"), "g.r.b", BLOCKED)
+
+
+@pytest.mark.parametrize("begun_s", [0.5, 2.5, 4.5, 6.5])
+async def test_110_is_heard_everywhere_also_in_the_menu(begun_s: float) -> None:
+    call = call_on(FakeLine(pressing("110", begun_s)))
+    with pytest.raises(EmergencyTyped):
+        await entrance(call, plan(), ME, FakeCases(is_mine=False), 4)
+        await call.settle()
+
+
+@pytest.mark.parametrize("gone_at_s", [0.5, 2.5, 4.5, 5.5, 9.0, 20.0])
+async def test_a_caller_may_leave_inside_every_prompt(gone_at_s: float) -> None:
+    line = FakeLine(pressing("2", every=0.3), gone_at_s)
+    with pytest.raises(CallerGone):
+        await entrance(call_on(line), plan(), ME, FakeCases(), 4)
