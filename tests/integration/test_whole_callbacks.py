@@ -23,7 +23,7 @@ from rehearsal import city as city_of
 from rehearsal import tones
 from rehearsal.city import CitizenCall
 from rehearsal.ports import free_ports
-from tests.integration.test_ivr_greeting import likeness, loudness, what_was_heard
+from tests.integration.hearing import likeness, loudness, what_was_heard
 from tests.integration.test_whole_consult import Span, matrix
 from tests.integration.test_whole_hotline import SEAT, everybody_gone, past_the_greeting, quiet, records
 

@@ -19,6 +19,8 @@ from hotline.ivr_settings import IvrSettings
 from hotline.settings import load
 from ivr.outlook import Outlook, applied_file
 
+pytestmark = pytest.mark.slow
+
 Hotline = Callable[..., str]
 SITE = """
 state_dir = "."
@@ -115,7 +117,6 @@ async def a_case(file: Path) -> str:
     return case.number  # type: ignore[union-attr]
 
 
-@pytest.mark.slow
 async def test_settings_that_were_applied_are_in_force_without_a_restart(file: Path) -> None:
     outlook = Outlook(load(file))
     try:

@@ -20,6 +20,8 @@ from ivr.speech import (
     reading,
 )
 
+THERE = set(load_catalogue().names()) & set(load_catalogue().names("en"))
+
 
 @pytest.mark.parametrize(
     ("number", "spoken"),
@@ -95,5 +97,4 @@ def test_dates_and_money_are_read_as_people_read_them() -> None:
 
 @given(st.dates(), st.integers(0, 99), st.text("0123456789*#-", max_size=20))
 def test_there_is_a_sound_for_everything_that_is_put_together(when: date, number: int, typed: str) -> None:
-    there = set(load_catalogue().names()) & set(load_catalogue().names("en"))
-    assert {*prompts_of_day(when), *prompts_of_count(number), *prompts_of(typed)} <= there
+    assert {*prompts_of_day(when), *prompts_of_count(number), *prompts_of(typed)} <= THERE
