@@ -1,7 +1,7 @@
 """Owns the contract for integrators: an AsyncAPI 3 document made of `ctiserver.api`'s types and docstrings.
 
-`python -m ctiserver.contract` writes docs/api/asyncapi.json; with `--check` it only says whether that is up
-to date.
+`python -m ctiserver.contract` writes docs/api/asyncapi.json and, for the pages, agent_desk/web/api.ts; with
+`--check` it only says whether they are up to date.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ import msgspec
 from ctiserver.api.commands import REFUSAL_ZH, Code, Command
 from ctiserver.api.pushes import Answer, Push
 from ctiserver.push.server import PATH
+from ctiserver.typescript import types
 
-FILE = Path(__file__).parents[1] / "docs" / "api" / "asyncapi.json"
+HOME = Path(__file__).parents[1]
+FILE = Path("docs/api/asyncapi.json")
+TYPES = Path("agent_desk/web/api.ts")
 Document = dict[str, Any]
 _REF = "#/components/schemas/{name}"
 
@@ -180,22 +183,27 @@ def _in_channel(name: str) -> Document:
 
 
 def text() -> str:
-    """The file's content."""
+    """The document's file."""
     encoded = msgspec.json.format(msgspec.json.encode(document(), order="deterministic"), indent=1)
     return encoded.decode() + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file, or with `--check` say whether it is up to date: exit status 0 or 1."""
-    made = text()
+    """Write the files, or with `--check` say which are not up to date: exit status 0 or 1."""
+    made = {FILE: text(), TYPES: types(document())}
     if "--check" not in arguments:
-        FILE.parent.mkdir(parents=True, exist_ok=True)
-        FILE.write_text(made, encoding="utf-8")
+        for name, content in made.items():
+            (HOME / name).parent.mkdir(parents=True, exist_ok=True)
+            (HOME / name).write_text(content, encoding="utf-8")
         return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == made:
-        return 0
-    sys.stderr.write("docs/api/asyncapi.json is out of date: run `python -m ctiserver.contract`\n")
-    return 1
+    old = [name for name, content in made.items() if not _is(HOME / name, content)]
+    for name in old:
+        sys.stderr.write(f"{name} is out of date: run `python -m ctiserver.contract`\n")
+    return 1 if old else 0
+
+
+def _is(file: Path, content: str) -> bool:
+    return file.is_file() and file.read_text(encoding="utf-8") == content
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 from ctiserver import contract
 from ctiserver.api.commands import REFUSAL_ZH, Code, Command
 from ctiserver.api.pushes import Push
+from ctiserver.typescript import types
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +32,16 @@ def test_the_committed_contract_is_up_to_date() -> None:
 def test_a_contract_that_is_out_of_date_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(contract, "FILE", tmp_path / "api" / "asyncapi.json")
+    monkeypatch.setattr(contract, "HOME", tmp_path)
     assert contract.main(["--check"]) == 1
     assert contract.main([]) == contract.main(["--check"]) == 0
-    contract.FILE.write_text("{}")
-    assert contract.main(["--check"]) == 1
-    assert "python -m ctiserver.contract" in capsys.readouterr().err
+    capsys.readouterr()
+    for name in (contract.FILE, contract.TYPES):
+        made = (tmp_path / name).read_text()
+        (tmp_path / name).write_text("{}")
+        assert contract.main(["--check"]) == 1
+        assert capsys.readouterr().err == f"{name} is out of date: run `python -m ctiserver.contract`\n"
+        (tmp_path / name).write_text(made)
 
 
 def test_every_command_and_every_push_is_described(document: dict[str, Any]) -> None:
@@ -70,3 +75,19 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         if found is None:
             missing.append(path)
     assert missing == []
+
+
+def test_the_pages_types_know_every_command_push_and_field(document: dict[str, Any]) -> None:
+    made = types(document)
+    for name in tags(Command):
+        assert f'readonly "{name}": Omit<' in made
+    (pushes,) = re.findall(r"export type Push = (.*);", made)
+    assert sorted(pushes.split(" | ")) == sorted(kind.__name__ for kind in get_args(Push))
+    assert "  readonly state: SeatState;" in made
+    assert "  readonly queues?: ReadonlyArray<string>;" in made
+
+
+def test_a_form_of_schema_that_the_types_cannot_say_is_refused_not_guessed() -> None:
+    odd = {"type": "object", "properties": {"odd": {"type": "matrix"}}}
+    with pytest.raises(ValueError, match="matrix"):
+        types({"components": {"schemas": {"Odd": odd}, "messages": {}}, "operations": {}})

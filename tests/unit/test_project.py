@@ -1,6 +1,7 @@
 """Owns the tests of the project as a whole: what every committed file must hold, whoever wrote it."""
 
 import ast
+import json
 import re
 import subprocess
 import tomllib
@@ -76,6 +77,15 @@ def test_every_package_in_the_lock_is_pinned_and_hashed() -> None:
     ] == []
 
 
+def test_every_package_of_the_pages_is_pinned_and_hashed_and_comes_from_wherever_the_machine_says() -> None:
+    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert [name for name, package in packages.items() if name and "integrity" not in package] == []
+    assert [name for name, package in packages.items() if "resolved" in package] == []
+    pages = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    asked = {**pages["dependencies"], **pages["devDependencies"]}
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in asked} == asked
+
+
 def test_the_lock_holds_every_direct_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
@@ -88,7 +98,9 @@ def test_every_direct_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     reasons = (ROOT / "docs/adr/0004-dependencies.md").read_text(encoding="utf-8")
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    pages = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
     names = [re.split(r"[^\w-]", line)[0] for line in wanted]
+    names += [*pages["dependencies"], *pages["devDependencies"]]
     assert [name for name in names if f"`{name}`" not in reasons] == []
 
 

@@ -1,24 +1,24 @@
 // Owns the players on the page of recordings: speed, one call at a time, both directions together.
 
-import { byId } from "./dom.js";
+import { all, buttons, selectById } from "./dom.js";
 
 const FURTHEST_APART_S = 0.1;
-const players = [...document.querySelectorAll("audio")];
-const speed = byId("speed");
+const players = all<HTMLAudioElement>(document, "audio");
+const speed = selectById("speed");
 
-const rowOf = (player) => player.closest("tr");
-const partnerOf = (player) => players.find((other) => other !== player && rowOf(other) === rowOf(player));
+const rowOf = (player: Element) => player.closest("tr");
+const partnerOf = (player: HTMLAudioElement) => players.find((other) => other !== player && rowOf(other) === rowOf(player));
 
-function setSpeed() {
+function setSpeed(): void {
   for (const player of players) player.playbackRate = Number(speed.value);
 }
 
 // Two files that were recorded in step are kept in step: the second follows the first.
-function follow(leader, follower) {
+function follow(leader: HTMLAudioElement, follower: HTMLAudioElement): void {
   if (Math.abs(follower.currentTime - leader.currentTime) > FURTHEST_APART_S) follower.currentTime = leader.currentTime;
 }
 
-async function playBoth(first, second) {
+async function playBoth(first: HTMLAudioElement, second: HTMLAudioElement): Promise<void> {
   second.dataset.follows = "yes";
   second.currentTime = first.currentTime;
   await Promise.all([first.play(), second.play()]);
@@ -41,9 +41,9 @@ for (const player of players) {
   });
 }
 
-for (const button of document.querySelectorAll("[data-both]")) {
+for (const button of buttons(document, "[data-both]")) {
   const [first, second] = players.filter((player) => rowOf(player) === button.closest("tr"));
-  if (!second) continue;
+  if (!first || !second) continue;
   button.hidden = false;
   button.addEventListener("click", () => playBoth(first, second));
 }

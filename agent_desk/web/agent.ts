@@ -1,8 +1,11 @@
 // Owns the agent's page: what it shows of the seat and the call, and what its buttons and keys ask for.
 
-import { paintCall } from "./call.js";
+import type { Action, Commands, Message, Push, Seat, SeatState } from "./api.js";
+import type { Op, PlainOp } from "./ask.js";
+import { type Call, paintCall } from "./call.js";
+import { readConfig } from "./config.js";
 import { Directory } from "./directory.js";
-import { byId, el, paintState, setText, stateBadge } from "./dom.js";
+import { all, buttonById, buttons, byId, el, inputById, paintState, setText, stateBadge } from "./dom.js";
 import { onKeys } from "./keys.js";
 import { Missed } from "./missed.js";
 import { PushLink } from "./push.js";
@@ -12,47 +15,48 @@ import { dayAndMinute, since } from "./time.js";
 const TOAST_MS = 6000;
 // Times run on without a push.
 const PAINT_MS = 500;
-const IN_CALL = new Set(["ringing", "dialling", "talking", "held", "consulting", "conference"]);
+const IN_CALL: ReadonlySet<SeatState> = new Set(["ringing", "dialling", "talking", "held", "consulting", "conference"]);
 
 // Of each pair the second is there only when it is possible, and then in the first one's place.
-const PAIRS = [["do-hold", "do-retrieve"], ["do-mute", "do-unmute"], ["do-pause", "do-resume"], ["do-raise", "do-lower"]];
+const PAIRS = [["do-hold", "do-retrieve"], ["do-mute", "do-unmute"], ["do-pause", "do-resume"], ["do-raise", "do-lower"]] as const;
 
-const config = JSON.parse(byId("desk").dataset.config);
+const config = readConfig();
 const title = document.title;
 const badge = byId("seat-state").appendChild(stateBadge());
 let mustSignIn = new URLSearchParams(location.search).has("sign_in");
-let lastCall = null;
+let lastCall: Omit<Call, "isPast"> | null = null;
 let toastTimer = 0;
 
-const mySeat = () => link.seen.seats.get(config.seat) ?? { id: config.seat, state: "signed_out", since_us: 0 };
-const isMine = (seat) => seat.agent === config.person;
-const allowed = (seat) => (link.isUp && isMine(seat) ? (seat.actions ?? []) : []);
+const mySeat = (): Seat => link.seen.seats.get(config.seat) ?? { id: config.seat, state: "signed_out", since_us: 0 };
+const isMine = (seat: Seat): boolean => seat.agent === config.person;
+const allowed = (seat: Seat): readonly Action[] => (link.isUp && isMine(seat) ? (seat.actions ?? []) : []);
 
-function toast(message) {
+function toast(message: string): void {
   clearTimeout(toastTimer);
   const node = byId("toast");
   node.hidden = false;
   setText(node, message);
-  toastTimer = setTimeout(() => (node.hidden = true), TOAST_MS);
+  toastTimer = window.setTimeout(() => (node.hidden = true), TOAST_MS);
 }
 
-async function ask(op, args) {
+async function ask<O extends Op>(op: O, args: Commands[O]): Promise<void> {
   try {
     await link.ask(op, args);
-    announceLater(op, args);
+    announceLater(op, "reason" in args ? String(args.reason) : "");
   } catch (refusal) {
-    toast(refusal.message);
+    toast((refusal as Error).message);
   }
 }
 
 // During a call a change of state is kept for its end; say so, for nothing else changes on the page.
-function announceLater(op, args) {
-  if (!IN_CALL.has(mySeat().state) || config.rest_reasons.includes(args?.reason)) return;
-  const words = { "seat.ready": "通话后示闲", "seat.not_ready": `通话后示忙（${args?.reason}）`, "seat.wrap_up": "通话后整理" };
-  if (op in words) setText(byId("seat-next"), words[op]);
+function announceLater(op: Op, reason: string): void {
+  if (!IN_CALL.has(mySeat().state) || config.rest_reasons.includes(reason)) return;
+  const words: Partial<Record<Op, string>> = { "seat.ready": "通话后示闲", "seat.not_ready": `通话后示忙（${reason}）`, "seat.wrap_up": "通话后整理" };
+  const word = words[op];
+  if (word !== undefined) setText(byId("seat-next"), word);
 }
 
-function currentCall(seat) {
+function currentCall(seat: Seat): Call | null {
   const id = seat.conversation ?? "";
   const conversation = link.seen.conversations.get(id);
   const context = link.seen.contexts.get(id);
@@ -66,15 +70,15 @@ function currentCall(seat) {
   return isAsked && lastCall ? { ...lastCall, isPast: true } : null;
 }
 
-function paint() {
+function paint(): void {
   const seat = mySeat();
   paintBar(seat);
   paintBanner(seat);
   paintCall(currentCall(seat), seat, { config, isUp: link.isUp, ask });
   const can = allowed(seat);
-  for (const button of document.querySelectorAll("[data-op]")) button.disabled = !can.includes(button.dataset.op);
+  for (const button of buttons(document, "[data-op]")) button.disabled = !can.includes(button.dataset.op as Action);
   // Of a pair only what is possible now is there; the others stand still, so that hands find them.
-  for (const button of document.querySelectorAll("[data-only-if-allowed]")) button.hidden = button.disabled;
+  for (const button of buttons(document, "[data-only-if-allowed]")) button.hidden = button.disabled;
   for (const [id, other] of PAIRS) byId(id).hidden = !byId(other).hidden;
   byId("keypad").hidden = !can.includes("call.keys");
   directory.allow(can);
@@ -83,17 +87,17 @@ function paint() {
   paintTimes(seat);
 }
 
-function paintBar(seat) {
+function paintBar(seat: Seat): void {
   const isFree = seat.state === "signed_out";
   byId("do-sign-in").hidden = !isFree;
-  byId("do-sign-in").disabled = !link.isUp;
+  buttonById("do-sign-in").disabled = !link.isUp;
   for (const id of ["do-ready", "do-not-ready", "do-wrap-up", "do-sign-out"]) byId(id).hidden = isFree;
   byId("change-seat").hidden = !isFree && isMine(seat);
   if (!IN_CALL.has(seat.state)) setText(byId("seat-next"), "");
   setText(byId("rest-asked"), seat.rest_us ? `已申请${seat.rest_reason}，等待批准 ${since(seat.rest_us)}` : "");
 }
 
-function paintBanner(seat) {
+function paintBanner(seat: Seat): void {
   const banner = byId("banner");
   let message = "";
   if (!link.hasBeenUp) message = "正在连接…";
@@ -107,18 +111,18 @@ function paintBanner(seat) {
   document.body.classList.toggle("is-lost", !link.isUp);
 }
 
-function paintTimes(seat) {
+function paintTimes(seat: Seat): void {
   const word = seat.reason || config.words.seat[seat.state];
   paintState(badge, seat.state, seat.state === "signed_out" ? word : `${word} ${since(seat.since_us)}`);
   paintQueue(together(link.seen.queues));
-  for (const node of document.querySelectorAll("[data-since]")) setText(node, since(Number(node.dataset.since)));
+  for (const node of all(document, "[data-since]")) setText(node, since(Number(node.dataset.since)));
 }
 
-function onPush(push) {
+function onPush(push: Push): void {
   if (push.type === "snapshot" && mustSignIn) {
     mustSignIn = false;
     history.replaceState(null, "", "/agent");
-    if (!isMine(mySeat())) ask("seat.sign_in");
+    if (!isMine(mySeat())) void ask("seat.sign_in", {});
   }
   if (push.type === "notice" && push.seat === config.seat) toast(push.message);
   if (push.type === "message") showMessage(push);
@@ -130,7 +134,7 @@ function onPush(push) {
 }
 
 // What supervisors wrote since the page was opened, newest first.
-function showMessage({ by, text, at_us: atUs }) {
+function showMessage({ by, text, at_us: atUs }: Message): void {
   const messages = byId("messages");
   messages.prepend(el("p", {}, el("span", { class: "small muted" }, `${dayAndMinute(atUs)} ${by}`), el("br"), text));
   byId("messages-open").hidden = false;
@@ -138,50 +142,51 @@ function showMessage({ by, text, at_us: atUs }) {
   toast(`${by}：${text}`);
 }
 
-function openMessages(isOpen) {
+function openMessages(isOpen: boolean): void {
   byId("messages").hidden = !isOpen;
   byId("messages-open").setAttribute("aria-expanded", String(isOpen));
 }
 
-function openReasons(isOpen) {
+function openReasons(isOpen: boolean): void {
   byId("reasons").hidden = !isOpen;
   byId("do-not-ready").setAttribute("aria-expanded", String(isOpen));
 }
 
-function chooseReason(reason) {
+function chooseReason(reason: string): void {
   openReasons(false);
-  ask("seat.not_ready", { reason });
+  void ask("seat.not_ready", { reason });
 }
 
-function press(id) {
-  const button = byId(id);
+function press(id: string): void {
+  const button = buttonById(id);
   if (!button.disabled && !button.hidden) button.click();
 }
 
-const directory = new Directory(config, ask, toast);
-const missed = new Missed(config, ask);
+const directory = new Directory(config, (op, named) => void ask(op, named as Commands[typeof op]), toast);
+const missed = new Missed(config, (op, args) => void ask(op, args));
 const link = new PushLink(config, { onPush, onLink: () => paint() });
 
-byId("do-sign-in").addEventListener("click", () => ask("seat.sign_in"));
-byId("do-not-ready").addEventListener("click", () => openReasons(byId("reasons").hidden));
-byId("messages-open").addEventListener("click", () => openMessages(byId("messages").hidden));
+byId("do-sign-in").addEventListener("click", () => void ask("seat.sign_in", {}));
+byId("do-not-ready").addEventListener("click", () => openReasons(Boolean(byId("reasons").hidden)));
+byId("messages-open").addEventListener("click", () => openMessages(Boolean(byId("messages").hidden)));
 byId("do-three-way").addEventListener("click", () => directory.focus());
 for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-rate", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower", "do-withdraw-rest"]) {
-  byId(id).addEventListener("click", () => ask(byId(id).dataset.op));
+  byId(id).addEventListener("click", () => void ask(byId(id).dataset.op as PlainOp, {}));
 }
 // Each key goes out as it is typed, and stays in sight.
-byId("keys").addEventListener("beforeinput", (event) => {
-  if (!/^[0-9*#]+$/.test(event.data ?? "")) return event.inputType.startsWith("insert") && event.preventDefault();
-  return ask("call.keys", { digits: event.data });
+inputById("keys").addEventListener("beforeinput", (event) => {
+  const digits = event.data ?? "";
+  if (/^[0-9*#]+$/.test(digits)) void ask("call.keys", { digits });
+  else if (event.inputType.startsWith("insert")) event.preventDefault();
 });
-for (const item of document.querySelectorAll("[data-reason]")) {
-  item.addEventListener("click", () => chooseReason(item.dataset.reason));
+for (const item of all(document, "[data-reason]")) {
+  item.addEventListener("click", () => chooseReason(item.dataset.reason ?? ""));
 }
-for (const button of document.querySelectorAll("[data-number]")) {
-  button.addEventListener("click", () => ask("emergency.call", { number: button.dataset.number }));
+for (const button of buttons(document, "[data-number]")) {
+  button.addEventListener("click", () => void ask("emergency.call", { number: button.dataset.number ?? "" }));
 }
 document.addEventListener("click", (event) => {
-  if (event.target.closest(".menu")) return;
+  if ((event.target as Element).closest(".menu")) return;
   openReasons(false);
   openMessages(false);
 });
@@ -189,26 +194,36 @@ byId("logout").addEventListener("submit", async (event) => {
   // A seat that stays signed in without its agent would ring for nobody.
   if (!allowed(mySeat()).includes("seat.sign_out")) return;
   event.preventDefault();
-  await ask("seat.sign_out");
-  event.target.submit();
+  await ask("seat.sign_out", {});
+  (byId("logout") as HTMLFormElement).submit();
 });
 
 onKeys({
-  F2: () => press(mySeat().state === "signed_out" ? "do-sign-in" : "do-ready"),
-  F3: () => press("do-not-ready"),
-  F4: () => press("do-wrap-up"),
-  F6: () => press(byId("do-retrieve").hidden ? "do-hold" : "do-retrieve"),
-  F7: () => press("do-leave"),
-  F8: () => {
-    byId("tab-units").click();
-    directory.focus();
+  keys: {
+    F2: () => press(mySeat().state === "signed_out" ? "do-sign-in" : "do-ready"),
+    F3: () => press("do-not-ready"),
+    F4: () => press("do-wrap-up"),
+    F6: () => press(byId("do-retrieve").hidden ? "do-hold" : "do-retrieve"),
+    F7: () => press("do-leave"),
+    F8: () => {
+      byId("tab-units").click();
+      directory.focus();
+    },
+    F10: () => press("do-hang-up"),
+    "Shift+F4": () => press(byId("do-lower").hidden ? "do-raise" : "do-lower"),
+    "Shift+F6": () => press(byId("do-unmute").hidden ? "do-mute" : "do-unmute"),
+    "Shift+F7": () => press(byId("do-resume").hidden ? "do-pause" : "do-resume"),
   },
-  F10: () => press("do-hang-up"),
-  "Shift+F4": () => press(byId("do-lower").hidden ? "do-raise" : "do-lower"),
-  "Shift+F6": () => press(byId("do-unmute").hidden ? "do-mute" : "do-unmute"),
-  "Shift+F7": () => press(byId("do-resume").hidden ? "do-pause" : "do-resume"),
-  reason: (n) => !byId("reasons").hidden && config.reasons[n - 1] && (chooseReason(config.reasons[n - 1]), true),
-  escape: () => (openReasons(false), openMessages(false)),
+  reason: (n) => {
+    const reason = config.reasons[n - 1];
+    if (byId("reasons").hidden || reason === undefined) return false;
+    chooseReason(reason);
+    return true;
+  },
+  escape: () => {
+    openReasons(false);
+    openMessages(false);
+  },
 });
 
 setInterval(paint, PAINT_MS);

@@ -1,29 +1,38 @@
 // Owns the seat wall: one tile per seat, the queue's figures, alarms first. Paints five times a second, and only what changed.
 
-import { byId, el, keyed, paintState, setText, stateBadge } from "./dom.js";
+import type { AttemptState, Callback, Conversation, Push, Seat, SeatState } from "./api.js";
+import { readConfig } from "./config.js";
+import { buttons, byId, el, keyed, paintState, setText, stateBadge } from "./dom.js";
 import { PushLink } from "./push.js";
 import { paintQueue, rates, together } from "./queue.js";
 import { Panel } from "./supervise.js";
 import { dateTime, nowUs, since } from "./time.js";
 
 const LONG_CALL_US = 10 * 60 * 1e6;
-const TALKING = new Set(["talking", "held", "consulting", "conference"]);
-const LIVE = new Set(["calling", "ringing", "answered"]);
+const TALKING: ReadonlySet<SeatState> = new Set(["talking", "held", "consulting", "conference"]);
+const LIVE: ReadonlySet<AttemptState> = new Set(["calling", "ringing", "answered"]);
 const MOST_WAITING = 12;
 // Nobody reads faster, and a busy hall changes fifty times a second: a frame for each would cost a core.
 const PAINT_MS = 200;
+const COUNTED: readonly SeatState[] = ["ringing", "held", "consulting", "conference", "wrap_up", "not_ready", "phone_down"];
 
-const config = JSON.parse(byId("desk").dataset.config);
-const seesCalls = byId("alarms") !== null;
-const tiles = new Map();
-const dirty = new Set();
+interface Alarm {
+  readonly level: string;
+  readonly word: string;
+  readonly hasList?: boolean;
+}
+
+const config = readConfig();
+const seesCalls = document.getElementById("alarms") !== null;
+const tiles = new Map<string, HTMLElement>();
+const dirty = new Set<string>();
 let isPending = false;
 
-const seats = () => [...link.seen.seats.values()].sort((a, b) => a.id.localeCompare(b.id));
+const seats = (): Seat[] => [...link.seen.seats.values()].sort((a, b) => a.id.localeCompare(b.id));
 
 // What a supervisor must not miss about a seat; the gravest only.
-function alarmOf(seat) {
-  const conversation = link.seen.conversations.get(seat.conversation);
+function alarmOf(seat: Seat): Alarm | null {
+  const conversation = link.seen.conversations.get(seat.conversation ?? "");
   const emergency = (conversation?.attempts ?? []).find((a) => a.is_emergency && LIVE.has(a.state));
   if (emergency) return { level: "is-alarm", word: `${emergency.number} ${config.words.attempt[emergency.state]}` };
   if (TALKING.has(seat.state) && talkSince(seat, conversation) + LONG_CALL_US < nowUs()) {
@@ -36,16 +45,16 @@ function alarmOf(seat) {
 }
 
 // A three-way begins a new state; a long call is long from its first answer.
-const talkSince = (seat, conversation) => conversation?.answered_us || seat.since_us;
+const talkSince = (seat: Seat, conversation: Conversation | undefined): number => conversation?.answered_us || seat.since_us;
 
-function noteOf(seat) {
+function noteOf(seat: Seat): string {
   if (seat.reason) return seat.reason;
-  const conversation = link.seen.conversations.get(seat.conversation);
+  const conversation = link.seen.conversations.get(seat.conversation ?? "");
   const third = (conversation?.participants ?? []).find((p) => p.role === "third_party");
-  return third?.label || link.seen.contexts.get(seat.conversation)?.masked || "";
+  return third?.label || link.seen.contexts.get(seat.conversation ?? "")?.masked || "";
 }
 
-function makeTile(seat) {
+function makeTile(seat: Seat): HTMLElement {
   const node = el(
     "div",
     { class: "tile" },
@@ -54,13 +63,13 @@ function makeTile(seat) {
     el("span", { class: "note small muted" }),
     el("span", { class: "flag" }),
   );
-  if (panel) opens(node, () => panel.open({ seat: seat.id }));
+  if (panel) opens(node, () => panel?.open({ seat: seat.id }));
   tiles.set(seat.id, node);
   return node;
 }
 
 // By mouse and by keyboard.
-function opens(node, open) {
+function opens(node: HTMLElement, open: () => void): void {
   node.classList.add("is-open");
   node.setAttribute("role", "button");
   node.tabIndex = 0;
@@ -72,26 +81,27 @@ function opens(node, open) {
   });
 }
 
-function paintTile(seat) {
+function paintTile(seat: Seat): void {
   const node = tiles.get(seat.id);
-  const [top, badge, note, flag] = node.children;
+  if (node === undefined) return;
+  const [top, badge, note, flag] = [...node.children] as [HTMLElement, HTMLElement, HTMLElement, HTMLElement];
   const alarm = alarmOf(seat);
   const isOff = seat.state === "signed_out";
   const name = `tile ${alarm?.level ?? ""} ${isOff ? "is-off" : ""} ${panel ? "is-open" : ""}`;
   if (node.className !== name) node.className = name;
-  setText(top.lastChild, isOff ? "—" : seat.agent_name || seat.agent || "");
+  setText(top.lastChild!, isOff ? "—" : seat.agent_name || seat.agent || "");
   setText(note, noteOf(seat));
   flag.hidden = alarm === null;
   setText(flag, alarm?.word ?? "");
   paintTime(seat, badge);
 }
 
-function paintTime(seat, badge = tiles.get(seat.id).children[1]) {
+function paintTime(seat: Seat, badge: HTMLElement): void {
   const word = config.words.seat[seat.state];
   paintState(badge, seat.state, seat.state === "signed_out" ? word : `${word} ${since(seat.since_us)}`);
 }
 
-function paint() {
+function paint(): void {
   isPending = false;
   if (tiles.size !== link.seen.seats.size) {
     tiles.clear();
@@ -106,27 +116,30 @@ function paint() {
   paintAside();
 }
 
-function paintFigures() {
+function paintFigures(): void {
   const queue = together(link.seen.queues);
   const { answered, offered, connected } = rates(queue);
   paintQueue(queue);
   setText(byId("q-connect"), connected);
   setText(byId("q-connect-of"), `接通率 ${answered} / ${offered}`);
   setText(byId("q-abandoned"), String(queue.abandoned ?? 0));
-  const count = (state) => seats().filter((seat) => seat.state === state).length;
+  const count = (state: SeatState) => seats().filter((seat) => seat.state === state).length;
   setText(byId("q-signed-in"), String(seats().length - count("signed_out")));
   setText(byId("q-ready"), String(count("ready")));
   setText(byId("q-talking"), String(seats().filter((seat) => TALKING.has(seat.state)).length));
-  keyed(byId("counts"), ["ringing", "held", "consulting", "conference", "wrap_up", "not_ready", "phone_down"], (s) => s,
+  keyed(byId("counts"), COUNTED, (s) => s,
     (s) => el("span", {}, `${config.words.seat[s]} `, el("b")),
-    (node, s) => setText(node.lastChild, String(count(s))));
+    (node, s) => setText(node.lastChild!, String(count(s))));
 }
 
-function paintAside() {
-  if (!seesCalls) return;
+function paintAside(): void {
+  if (panel === null) return;
   panel.paint();
   paintRests();
-  const alarms = seats().map((seat) => ({ seat, alarm: alarmOf(seat) })).filter(({ alarm }) => alarm && !alarm.hasList);
+  const alarms = seats().flatMap((seat) => {
+    const alarm = alarmOf(seat);
+    return alarm && !alarm.hasList ? [{ seat, alarm }] : [];
+  });
   alarms.sort((a, b) => a.alarm.level.localeCompare(b.alarm.level));
   keyed(byId("alarms"), alarms, ({ seat }) => seat.id, makeAlarm, (node, { seat, alarm }) => {
     node.className = `line is-open ${alarm.level}`;
@@ -135,12 +148,13 @@ function paintAside() {
   byId("no-alarms").hidden = alarms.length > 0;
   setText(byId("alarm-count"), alarms.length ? String(alarms.length) : "");
   const waiting = [...link.seen.conversations.values()].filter((c) => c.phase === "queued");
-  waiting.sort((a, b) => a.queued_us - b.queued_us);
+  waiting.sort((a, b) => (a.queued_us ?? 0) - (b.queued_us ?? 0));
   keyed(byId("waiting"), waiting.slice(0, MOST_WAITING), (c) => c.id, makeWaiting, (node, c) => {
     const can = c.supervise ?? [];
-    node.children[2].disabled = !link.isUp || !can.includes("supervise.pick");
-    node.children[3].disabled = !link.isUp || !can.includes("supervise.raise");
-    setText(node.children[3], c.is_raised ? "已提前" : "提前");
+    const [pick, raise] = buttons(node) as [HTMLButtonElement, HTMLButtonElement];
+    pick.disabled = !link.isUp || !can.includes("supervise.pick");
+    raise.disabled = !link.isUp || !can.includes("supervise.raise");
+    setText(raise, c.is_raised ? "已提前" : "提前");
     paintLine(node, link.seen.contexts.get(c.id)?.masked ?? "市民", since(c.queued_us));
   });
   byId("no-waiting").hidden = waiting.length > 0;
@@ -148,10 +162,10 @@ function paintAside() {
 }
 
 // 保位回呼: who keeps a place in line and will be called back, the longest waiting first.
-function paintCallbacks() {
+function paintCallbacks(): void {
   const kept = [...link.seen.callbacks.values()].sort((a, b) => a.since_us - b.since_us);
   keyed(byId("callbacks"), kept.slice(0, MOST_WAITING), (c) => c.id, makeCallback, (node, c) => {
-    node.children[2].disabled = !link.isUp || !(c.supervise ?? []).includes("supervise.cancel_callback");
+    buttons(node)[0]!.disabled = !link.isUp || !(c.supervise ?? []).includes("supervise.cancel_callback");
     const tried = c.tries ? ` 已试 ${c.tries} 次` : "";
     paintLine(node, `${hidden(c.number)} ${config.words.callback[c.state ?? "waiting"]}${tried}`, since(c.since_us));
   });
@@ -160,64 +174,70 @@ function paintCallbacks() {
 }
 
 // As callers are shown on the wall: whoever passes by shall not read whole numbers.
-const hidden = (number) => (number.length > 7 ? `${number.slice(0, 3)}****${number.slice(-4)}` : number);
+const hidden = (number: string): string => (number.length > 7 ? `${number.slice(0, 3)}****${number.slice(-4)}` : number);
 
-function makeCallback(callback) {
+function makeCallback(callback: Callback): HTMLElement {
   const node = makeLine();
-  const cancel = () => panel.ask("cancel_callback", { conversation: callback.id });
+  const cancel = () => panel?.ask("supervise.cancel_callback", { conversation: callback.id });
   node.append(el("button", { class: "btn small", onclick: cancel }, config.words.oversight.cancel_callback));
   return node;
 }
 
 // Who asks for a rest, the longest first; and how many rest of those who may at once.
-function paintRests() {
-  const asked = seats().filter((seat) => seat.rest_us).sort((a, b) => a.rest_us - b.rest_us);
+function paintRests(): void {
+  const asked = seats().filter((seat) => seat.rest_us).sort((a, b) => (a.rest_us ?? 0) - (b.rest_us ?? 0));
   byId("rests").hidden = asked.length === 0;
   const resting = seats().filter((seat) => seat.is_resting).length;
   setText(byId("rest-count"), config.rest_most ? `在休 ${resting} / ${config.rest_most}` : `在休 ${resting}`);
   keyed(byId("rest-asked"), asked, (seat) => seat.id, makeRest, (node, seat) => {
-    const can = seat.supervise ?? [];
-    for (const button of node.querySelectorAll("button")) button.disabled = !link.isUp || !can.includes(`supervise.${button.dataset.rest}`);
+    const can: readonly string[] = seat.supervise ?? [];
+    for (const button of buttons(node)) button.disabled = !link.isUp || !can.includes(`supervise.${button.dataset.rest}`);
     paintLine(node, `${seat.id} ${seat.agent_name ?? ""} ${seat.rest_reason}`, since(seat.rest_us));
   });
 }
 
-function makeRest(seat) {
+function makeRest(seat: Seat): HTMLElement {
   const node = makeLine();
-  for (const [name, word] of [["grant_rest", "批准"], ["refuse_rest", "驳回"]]) {
-    node.append(el("button", { class: "btn small", "data-rest": name, onclick: () => panel.ask(name, { seat: seat.id }) }, word));
+  for (const [name, word] of [["grant_rest", "批准"], ["refuse_rest", "驳回"]] as const) {
+    node.append(el("button", { class: "btn small", "data-rest": name, onclick: () => panel?.ask(`supervise.${name}`, { seat: seat.id }) }, word));
   }
   return node;
 }
 
-const makeLine = () => el("div", { class: "line" }, el("span", { class: "n" }), el("b"));
+const makeLine = (): HTMLElement => el("div", { class: "line" }, el("span", { class: "n" }), el("b"));
 
-function makeAlarm({ seat }) {
+function makeAlarm({ seat }: { seat: Seat }): HTMLElement {
   const node = makeLine();
-  opens(node, () => panel.open({ seat: seat.id }));
+  opens(node, () => panel?.open({ seat: seat.id }));
   return node;
 }
 
-function makeWaiting(call) {
+function makeWaiting(call: Conversation): HTMLElement {
   const node = makeLine();
   node.append(
-    el("button", { class: "btn small", onclick: () => panel.open({ call: call.id }) }, "指派"),
-    el("button", { class: "btn small", onclick: () => panel.ask("raise", { conversation: call.id }) }, "提前"),
+    el("button", { class: "btn small", onclick: () => panel?.open({ call: call.id }) }, "指派"),
+    el("button", { class: "btn small", onclick: () => panel?.ask("supervise.raise", { conversation: call.id }) }, "提前"),
   );
   return node;
 }
 
-function paintLine(node, name, value) {
-  setText(node.children[0], name);
-  setText(node.children[1], value);
+function paintLine(node: HTMLElement, name: string, value: string): void {
+  setText(node.children[0]!, name);
+  setText(node.children[1]!, value);
 }
 
-function touch(push) {
+// The conversation that a push is about, "" for none.
+function aboutCall(push: Push): string {
+  if (push.type === "conversation") return push.conversation.id;
+  if (push.type === "pop" || push.type === "context") return push.context.conversation;
+  return push.type === "conversation_gone" ? push.id : "";
+}
+
+function touch(push: Push): void {
+  const call = aboutCall(push);
   if (push.type === "seat") dirty.add(push.seat.id);
-  else if (push.type === "snapshot") link.seen.seats.forEach((_, id) => dirty.add(id));
-  else {
-    const id = push.conversation?.id ?? push.context?.conversation ?? push.id;
-    link.seen.seats.forEach((seat) => id && seat.conversation === id && dirty.add(seat.id));
+  for (const seat of link.seen.seats.values()) {
+    if (push.type === "snapshot" || (call !== "" && seat.conversation === call)) dirty.add(seat.id);
   }
   if (!isPending) {
     isPending = true;
@@ -225,7 +245,7 @@ function touch(push) {
   }
 }
 
-function paintBanner() {
+function paintBanner(): void {
   let message = "";
   if (!link.hasBeenUp) message = "正在连接…";
   else if (!link.isUp) message = "与服务器的连接中断，正在重连…";
@@ -236,12 +256,13 @@ function paintBanner() {
   document.body.classList.toggle("is-lost", !link.isUp);
 }
 
-function tick() {
+function tick(): void {
   setText(byId("clock"), dateTime(nowUs()));
   for (const seat of link.seen.seats.values()) {
-    if (!tiles.has(seat.id)) continue;
+    const tile = tiles.get(seat.id);
+    if (tile === undefined) continue;
     if (TALKING.has(seat.state)) paintTile(seat);
-    else if (seat.state !== "signed_out") paintTime(seat);
+    else if (seat.state !== "signed_out") paintTime(seat, tile.children[1] as HTMLElement);
   }
   paintFigures();
   paintAside();
@@ -255,9 +276,9 @@ const link = new PushLink(config, {
   },
   onLink: paintBanner,
 });
-const panel = seesCalls ? new Panel(config, link) : null;
+const panel: Panel | null = seesCalls ? new Panel(config, link) : null;
 
-for (const [state, word] of Object.entries(config.words.seat)) {
+for (const [state, word] of Object.entries(config.words.seat) as [SeatState, string][]) {
   const badge = stateBadge();
   paintState(badge, state, word);
   byId("legend").append(badge);

@@ -1,20 +1,25 @@
 // Owns what a page has seen: a snapshot, then pushes in order. The same rule as `Seen` in ctiserver/api/pushes.py.
 
-const byKey = (items, key) => new Map(items.map((item) => [item[key], item]));
+import type { Callback, CallerContext, Conversation, Push, Queue, Seat } from "./api.js";
+
+const byKey = <T>(items: readonly T[] | undefined, keyOf: (item: T) => string) => new Map((items ?? []).map((item) => [keyOf(item), item]));
 
 export class Seen {
-  constructor() {
-    this.apply({ type: "snapshot", seats: [], queues: [], conversations: [], contexts: [], callbacks: [], linked: false });
-  }
+  seats = new Map<string, Seat>();
+  queues = new Map<string, Queue>();
+  conversations = new Map<string, Conversation>();
+  contexts = new Map<string, CallerContext>();
+  callbacks = new Map<string, Callback>();
+  linked = false;
 
-  apply(push) {
+  apply(push: Push): void {
     switch (push.type) {
       case "snapshot":
-        this.seats = byKey(push.seats ?? [], "id");
-        this.queues = byKey(push.queues ?? [], "name");
-        this.conversations = byKey(push.conversations ?? [], "id");
-        this.contexts = byKey(push.contexts ?? [], "conversation");
-        this.callbacks = byKey(push.callbacks ?? [], "id");
+        this.seats = byKey(push.seats, (seat) => seat.id);
+        this.queues = byKey(push.queues, (queue) => queue.name);
+        this.conversations = byKey(push.conversations, (conversation) => conversation.id);
+        this.contexts = byKey(push.contexts, (context) => context.conversation);
+        this.callbacks = byKey(push.callbacks, (callback) => callback.id);
         this.linked = push.linked ?? false;
         break;
       case "seat":

@@ -1,30 +1,42 @@
 // Owns the list of missed calls (漏接) on the agent's page: who waits to be called back, and the button that calls.
 
-import { byId, el, keyed, setText } from "./dom.js";
+import type { Config } from "./config.js";
+import { buttons, byId, el, keyed, setText } from "./dom.js";
 import { dayAndMinute, duration } from "./time.js";
 
 const EVERY_MS = 15000;
 
+// As /api/missed tells of a caller.
+interface Caller {
+  readonly conversation: string;
+  readonly number: string;
+  readonly masked: string;
+  readonly at_us: number;
+  readonly outcome: string;
+  readonly wait_ms: number;
+  readonly calls: number;
+  readonly tries: number;
+}
+
 export class Missed {
-  constructor(config, onCall) {
-    this.config = config;
-    this.onCall = onCall;
-    this.callers = [];
-    this.isAllowed = false;
-    for (const [tab, shown] of [["tab-units", "units-panel"], ["tab-missed", "missed-panel"]]) {
+  private callers: readonly Caller[] = [];
+  private isAllowed = false;
+
+  constructor(private readonly config: Config, private readonly onCall: (op: "call.dial", args: { number: string; about: string }) => void) {
+    for (const [tab, shown] of [["tab-units", "units-panel"], ["tab-missed", "missed-panel"]] as const) {
       byId(tab).addEventListener("click", () => this.show(tab, shown));
     }
-    this.load();
-    setInterval(() => this.load(), EVERY_MS);
+    void this.load();
+    setInterval(() => void this.load(), EVERY_MS);
   }
 
-  show(tab, shown) {
+  private show(tab: string, shown: string): void {
     for (const other of ["tab-units", "tab-missed"]) byId(other).setAttribute("aria-selected", String(other === tab));
     for (const panel of ["units-panel", "missed-panel"]) byId(panel).hidden = panel !== shown;
-    if (shown === "missed-panel") this.load();
+    if (shown === "missed-panel") void this.load();
   }
 
-  async load() {
+  private async load(): Promise<void> {
     try {
       const answer = await fetch("/api/missed");
       if (!answer.ok) throw new Error(`missed: ${answer.status}`);
@@ -36,21 +48,21 @@ export class Missed {
     this.paint();
   }
 
-  allow(allowed) {
+  allow(allowed: readonly string[]): void {
     this.isAllowed = allowed.includes("call.dial");
-    for (const button of byId("missed").querySelectorAll("button")) button.disabled = !this.isAllowed;
+    for (const button of buttons(byId("missed"))) button.disabled = !this.isAllowed;
   }
 
-  paint() {
+  private paint(): void {
     setText(byId("missed-count"), this.callers.length ? String(this.callers.length) : "");
     byId("no-missed").hidden = this.callers.length > 0;
     keyed(byId("missed"), this.callers, (c) => c.conversation, (c) => this.row(c), (node, c) => {
-      setText(node.querySelector(".hours"), this.story(c));
+      setText(node.querySelector(".hours")!, this.story(c));
     });
     this.allow(this.isAllowed ? ["call.dial"] : []);
   }
 
-  row(caller) {
+  private row(caller: Caller): HTMLElement {
     const button = el("button", { class: "btn small", "aria-label": `回拨 ${caller.masked}` }, "回拨");
     button.addEventListener("click", () => this.onCall("call.dial", { number: caller.number, about: caller.conversation }));
     const ways = [button];
@@ -68,7 +80,7 @@ export class Missed {
     );
   }
 
-  story({ at_us, outcome, wait_ms, calls, tries }) {
+  private story({ at_us, outcome, wait_ms, calls, tries }: Caller): string {
     const words = [dayAndMinute(at_us), this.config.words.outcome[outcome] ?? outcome, `等 ${duration(wait_ms * 1000)}`];
     if (calls > 1) words.push(`${calls} 次`);
     if (tries) words.push(`已回拨 ${tries} 次未通`);

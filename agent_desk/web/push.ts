@@ -1,5 +1,7 @@
 // Owns the page's one connection to the push server: token, resume, retries with growing pauses, requests and answers.
 
+import type { Commands, Push } from "./api.js";
+import type { Config } from "./config.js";
 import { Seen } from "./seen.js";
 import { learnTime } from "./time.js";
 
@@ -8,36 +10,56 @@ const LONGEST_PAUSE_MS = 8000;
 const ANSWER_MS = 5000;
 
 export class Refused extends Error {
-  constructor(code, message) {
+  constructor(readonly code: string, message: string) {
     super(message);
-    this.code = code;
   }
 }
 
 // Random words for idempotency; `crypto.randomUUID` is missing on plain http away from this machine.
-function freshKey() {
+function freshKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+interface Waiting {
+  readonly resolve: (ok: unknown) => void;
+  readonly reject: (refusal: Refused) => void;
+  readonly timer: number;
+}
+
+// What comes over the wire: the answer to the hello, a numbered push, or an answer to what was asked.
+interface Received {
+  readonly session?: string;
+  readonly resumed?: boolean;
+  readonly seq?: number;
+  readonly push?: Push;
+  readonly re?: number;
+  readonly ok?: unknown;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+interface Listener {
+  readonly onPush: (push: Push) => void;
+  readonly onLink: (isUp: boolean) => void;
 }
 
 export class PushLink {
   // `onPush(push)` after each push is folded into `seen`; `onLink(isUp)` when the connection comes or goes.
-  constructor(config, { onPush, onLink }) {
-    this.seen = new Seen();
-    this.isUp = false;
-    this.hasBeenUp = false;
-    this.config = config;
-    this.onPush = onPush;
-    this.onLink = onLink;
-    this.asked = new Map();
-    this.nextId = 1;
-    this.pauseMs = FIRST_PAUSE_MS;
-    this.session = "";
-    this.lastSeq = 0;
-    this.connect();
+  readonly seen = new Seen();
+  isUp = false;
+  hasBeenUp = false;
+  private readonly asked = new Map<number, Waiting>();
+  private nextId = 1;
+  private pauseMs = FIRST_PAUSE_MS;
+  private session = "";
+  private lastSeq = 0;
+  private socket: WebSocket | null = null;
+
+  constructor(private readonly config: Pick<Config, "push_url" | "form_word">, private readonly listener: Listener) {
+    void this.connect();
   }
 
-  async connect() {
-    let token;
+  private async connect(): Promise<void> {
+    let token: string;
     try {
       token = await this.fetchToken();
     } catch {
@@ -51,7 +73,7 @@ export class PushLink {
     socket.addEventListener("close", () => this.socket === socket && this.lose());
   }
 
-  address() {
+  private address(): string {
     const url = new URL(this.config.push_url);
     if (this.session) {
       url.searchParams.set("session", this.session);
@@ -60,7 +82,7 @@ export class PushLink {
     return url.href;
   }
 
-  async fetchToken() {
+  private async fetchToken(): Promise<string> {
     const askedMs = performance.now();
     const answer = await fetch("/api/token", {
       method: "POST",
@@ -75,9 +97,9 @@ export class PushLink {
     return token;
   }
 
-  receive(frame) {
+  private receive(frame: Received): void {
     if (frame.re !== undefined) {
-      this.settle(frame);
+      this.settle(frame.re, frame);
       return;
     }
     if (frame.session !== undefined) {
@@ -86,20 +108,21 @@ export class PushLink {
       if (frame.resumed) this.rise();
       return;
     }
-    this.lastSeq = frame.seq;
+    if (frame.push === undefined) return;
+    this.lastSeq = frame.seq ?? this.lastSeq;
     this.seen.apply(frame.push);
     if (!this.isUp) this.rise();
-    this.onPush(frame.push);
+    this.listener.onPush(frame.push);
   }
 
-  rise() {
+  private rise(): void {
     this.isUp = true;
     this.hasBeenUp = true;
     this.pauseMs = FIRST_PAUSE_MS;
-    this.onLink(true);
+    this.listener.onLink(true);
   }
 
-  settle({ re, ok, error }) {
+  private settle(re: number, { ok, error }: Received): void {
     const waiting = this.asked.get(re);
     if (waiting === undefined) return;
     this.asked.delete(re);
@@ -109,30 +132,31 @@ export class PushLink {
   }
 
   // Ask for something; resolves when the server has accepted, rejects with Refused. That it took effect, a push will say.
-  ask(op, args = {}) {
-    if (!this.isUp) return Promise.reject(new Refused("lost", "连接中断，请稍候；话机仍可使用"));
+  ask<O extends keyof Commands>(op: O, args: Commands[O]): Promise<unknown> {
+    const socket = this.socket;
+    if (!this.isUp || socket === null) return Promise.reject(new Refused("lost", "连接中断，请稍候；话机仍可使用"));
     const id = this.nextId++;
-    this.socket.send(JSON.stringify({ id, op, args, key: freshKey() }));
+    socket.send(JSON.stringify({ id, op, args, key: freshKey() }));
     return new Promise((resolve, reject) => {
       // A server that does not answer is a dead connection that nobody has noticed yet.
-      const timer = setTimeout(() => this.socket.close(), ANSWER_MS);
+      const timer = window.setTimeout(() => socket.close(), ANSWER_MS);
       this.asked.set(id, { resolve, reject, timer });
     });
   }
 
-  lose() {
+  private lose(): void {
     for (const { reject, timer } of this.asked.values()) {
       clearTimeout(timer);
       reject(new Refused("lost", "连接中断，操作结果未知，请看当前状态"));
     }
     this.asked.clear();
     this.isUp = false;
-    this.onLink(false);
+    this.listener.onLink(false);
     this.retry();
   }
 
-  retry() {
-    setTimeout(() => this.connect(), this.pauseMs * (0.5 + Math.random() / 2));
+  private retry(): void {
+    setTimeout(() => void this.connect(), this.pauseMs * (0.5 + Math.random() / 2));
     this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }

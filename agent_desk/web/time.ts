@@ -15,37 +15,37 @@ let learntUs = Date.now() * 1000;
 let originMs = performance.now();
 
 // The machine's clock may be wrong or be set while we run: the server's answer and the monotonic clock count.
-export function learnTime(serverUs, askedMs, answeredMs) {
+export function learnTime(serverUs: number, askedMs: number, answeredMs: number): void {
   originMs = (askedMs + answeredMs) / 2;
   learntUs = serverUs;
 }
 
-export function nowUs() {
+export function nowUs(): number {
   return learntUs + (performance.now() - originMs) * 1000;
 }
 
-export function duration(us) {
+export function duration(us: number): string {
   const whole = Math.max(0, Math.floor(us / 1e6));
-  const two = (n) => String(n).padStart(2, "0");
+  const two = (n: number) => String(n).padStart(2, "0");
   const hours = Math.floor(whole / 3600);
   const rest = `${two(Math.floor((whole % 3600) / 60))}:${two(whole % 60)}`;
   return hours ? `${hours}:${rest}` : rest;
 }
 
-export function since(us) {
+export function since(us: number | undefined): string {
   return us ? duration(nowUs() - us) : "";
 }
 
-function parts(us) {
+function parts(us: number): Record<string, string> {
   return Object.fromEntries(FORMAT.formatToParts(us / 1000).map(({ type, value }) => [type, value]));
 }
 
-export function dateTime(us) {
+export function dateTime(us: number): string {
   const p = parts(us);
   return `${p.year}-${p.month}-${p.day} ${p.hour}:${p.minute}:${p.second}`;
 }
 
-export function dayAndMinute(us) {
+export function dayAndMinute(us: number): string {
   const p = parts(us);
   return `${p.month}-${p.day} ${p.hour}:${p.minute}`;
 }
