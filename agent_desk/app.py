@@ -18,6 +18,7 @@ from agent_desk.floor import Floor
 from agent_desk.guard import Guard
 from agent_desk.recordings import RecordingViews
 from agent_desk.sessions import Sessions
+from agent_desk.sip import SipDoor
 from agent_desk.views import Views
 from casework import clockwork
 from hotline import numbers, secret
@@ -46,6 +47,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(CaseViews(cases).routes())
     app.add_routes(IntakeViews(cases).routes())
     app.add_routes(ScoreViews(cases).routes())
+    app.router.add_get("/sip", SipDoor(settings).open, allow_head=False)
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:
         floor.start()

@@ -30,6 +30,7 @@ _MESSAGE = {
     404: "没有这个页面",
     405: "不支持这种请求方式",
     413: "提交的内容过大",
+    503: "交换机暂时连不上，请稍后重试",
     500: "系统出错，请稍后重试；通话不受影响",
 }
 
@@ -39,6 +40,7 @@ log = structlog.get_logger()
 def security_headers(settings: Settings) -> dict[str, str]:
     """What every answer carries: nothing from elsewhere, nothing inline, no frame."""
     push = f"ws://{settings.cti.host}:{settings.cti.push_port}"
+    microphone = "(self)" if settings.softphone_ids else "()"
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
         f"media-src 'self'; connect-src 'self' {push}; form-action 'self'; frame-ancestors 'none'; "
@@ -52,7 +54,7 @@ def security_headers(settings: Settings) -> dict[str, str]:
         "Referrer-Policy": "same-origin",  # with no-referrer a browser hides the Origin of our own forms
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+        "Permissions-Policy": f"camera=(), microphone={microphone}, geolocation=(), payment=()",
     }
 
 
@@ -97,6 +99,9 @@ class Guard:
         sid = self._sessions.from_cookie(request.cookies.get(COOKIE, ""))
         request[SESSION_ID] = sid or ""
         request[SESSION] = self._sessions.find(sid, now_us) if sid else None
+        is_upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+        if is_upgrade and request.headers.get("Origin") not in self._origins:
+            raise web.HTTPForbidden  # other sites' pages may open a WebSocket to anywhere, cookies included
         if request.method not in _SAFE:
             await self._check_form(request)
 

@@ -84,6 +84,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
             "queues": [{"number": one.number, "name": one.name} for one in settings.queues],
             "worst_penalty": WORST_PENALTY,
             "emergency_numbers": settings.emergency_numbers,
+            "has_phone": session.seat in settings.softphone_ids,
             "words": {
                 "seat": SEAT_STATE_ZH,
                 "attempt": ATTEMPT_STATE_ZH,

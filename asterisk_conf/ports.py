@@ -24,11 +24,14 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 def hotline_ports(settings: Settings) -> Ports:
     """What the switch that `render` configures listens on."""
     switch = settings.switch
-    return Ports(host=switch.host, sip=switch.sip_port, ami=switch.ami_port, ami_host=ami_host(settings))
+    http = switch.http_port if settings.softphone_ids else 0
+    return Ports(
+        host=switch.host, sip=switch.sip_port, ami=switch.ami_port, ami_host=ami_host(settings), http=http
+    )
 
 
 def ami_host(settings: Settings) -> str:
-    """Where AMI listens: with the switch when that is on loopback, and on loopback in any case."""
+    """Where AMI and HTTP listen: with the switch when that is on loopback, and on loopback in any case."""
     return settings.switch.host if settings.switch.host.startswith("127.") else LOOPBACK
 
 
@@ -37,7 +40,7 @@ def check_free(ports: Ports) -> None:
     _check("SIP", socket.SOCK_DGRAM, ports.host, ports.sip)
     _check("AMI", socket.SOCK_STREAM, ports.ami_host or ports.host, ports.ami)
     if ports.http:
-        _check("HTTP", socket.SOCK_STREAM, ports.host, ports.http)
+        _check("HTTP", socket.SOCK_STREAM, ports.ami_host or ports.host, ports.http)
 
 
 def _check(what: str, kind: socket.SocketKind, host: str, port: int) -> None:

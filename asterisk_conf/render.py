@@ -84,6 +84,13 @@ MODULES = (
 )
 """What the hotline's node loads, and nothing else."""
 
+SOFTPHONE_MODULES = (
+    "res_http_websocket",
+    "res_pjsip_transport_websocket",
+    "res_srtp",
+)
+"""What it loads beside them for seats that talk in the page (网页话机)."""
+
 EVENTS = (
     "FullyBooted", "Shutdown", "Reload",
     "Newchannel", "Newstate", "Hangup", "OriginateResponse", "Hold", "Unhold",
@@ -135,6 +142,7 @@ _PATH = re.compile(r"/[^\x00-\x1f\x7f;\\]*[^\x00-\x20\x7f;\\]")
 def render(settings: Settings, secrets: Secrets, paths: NodePaths) -> dict[str, str]:
     """The hotline's files, name -> text. BadSettings for a value that Asterisk would read otherwise."""
     _check_secrets(secrets)
+    softphones = settings.softphone_ids
     values = {
         "switch": settings.switch,
         "trunks": settings.trunks,
@@ -149,7 +157,8 @@ def render(settings: Settings, secrets: Secrets, paths: NodePaths) -> dict[str, 
         "ivr": settings.ivr,
         "ami_host": ami_host(settings),
         "secrets": secrets,
-        "phones": [(phone, seat_password(secrets, phone)) for phone in settings.phone_ids],
+        "phones": [(phone, seat_password(secrets, phone)) for phone in settings.desk_phone_ids],
+        "softphones": softphones,
         # Asterisk takes ports in pairs, the even one for RTP, and warns when the first is odd.
         "rtp_first": settings.switch.rtp_first + settings.switch.rtp_first % 2,
         "events": EVENTS,
@@ -160,7 +169,9 @@ def render(settings: Settings, secrets: Secrets, paths: NodePaths) -> dict[str, 
         "emergency_trunks": settings.emergency_trunks or (settings.outbound_trunk,),
         "ring_s": settings.third_party_ring_s,
     }
-    return render_base(paths, MODULES) | render_templates(environment(), _HOTLINE, values)
+    modules = (*MODULES, *SOFTPHONE_MODULES) if softphones else MODULES
+    names = (*_HOTLINE, "http.conf", "sorcery.conf") if softphones else _HOTLINE
+    return render_base(paths, modules) | render_templates(environment(), names, values)
 
 
 def render_base(paths: NodePaths, modules: Sequence[str]) -> dict[str, str]:

@@ -71,6 +71,8 @@ def write_account(settings: Settings, seat: str) -> Path:
         raise NoSuchSeat(
             f"there is no phone {seat!r}; the seats are {first} to {last}, supervisors {supervisors}"
         )
+    if seat in settings.softphone_ids:
+        raise NoSuchSeat(f"seat {seat} talks in the page (seats.softphones): it needs no account")
     password = seat_password(load_or_create(settings.state), seat)
     switch = settings.switch
     lines = {

@@ -15,6 +15,7 @@ from asterisk_conf.paths import NodePaths
 from asterisk_conf.ports import ami_host
 from ctiserver.ami.connection import Link
 from ctiserver.ami.errors import ActionError, OutcomeUnknown, Refused
+from ctiserver.ami.phones import PhoneBook
 from ctiserver.api.commands import Actor, Command, Refusal
 from ctiserver.api.history import CallStarted, History
 from ctiserver.api.pushes import Push, Snapshot
@@ -122,6 +123,7 @@ def rules_of(
     return Rules(
         node=settings.node,
         seats=settings.seat_ids,
+        softphones=frozenset(settings.softphone_ids),
         trunks=tuple(trunk.name for trunk in settings.trunks),
         queue=settings.queue.number,
         reasons=settings.not_ready_reasons,
@@ -184,6 +186,7 @@ class CtiServer:
             ring_s=settings.third_party_ring_s,
             own_number=settings.queue.number,
             on_event=self._on_event,
+            phone_book=PhoneBook(ami_host(settings), settings.switch.ami_port, keys.ami_system),
         )
         self.service: Service
         self.push: PushServer

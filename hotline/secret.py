@@ -19,7 +19,8 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
     ami_cti: str
     """AMI user `cti`: watches and steers calls."""
     ami_system: str
-    """AMI user `system`: reload and shut-down of the switch; may not originate."""
+    """AMI user `system`: reload and shut-down of the switch, passwords of phones in the page; may not
+    originate."""
     push_key: str
     """Signs the desk's push tokens."""
     seat_key: str

@@ -55,6 +55,8 @@ class SeatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     first: int = 8001
     count: int = 57
+    softphones: tuple[str, ...] = ()
+    """Seats that talk in the page (网页话机), not by a desk phone: numbers, or ranges as "8001-8020"."""
 
 
 class SupervisorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -245,6 +247,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return tuple(str(n) for n in range(self.seats.first, self.seats.first + self.seats.count))
 
     @property
+    def softphone_ids(self) -> tuple[str, ...]:
+        """The seats that talk in the page (网页话机), in order."""
+        spans = [_span(text) for text in self.seats.softphones]
+        return tuple(seat for seat in self.seat_ids if any(int(seat) in span for span in spans))
+
+    @property
+    def desk_phone_ids(self) -> tuple[str, ...]:
+        """Every phone that stands on a desk: all of `phone_ids` but those in the page."""
+        return tuple(phone for phone in self.phone_ids if phone not in self.softphone_ids)
+
+    @property
     def recordings(self) -> Path:
         """The directory of archived recordings."""
         return Path(self.recording.directory) if self.recording.directory else self.state / "recordings"
@@ -284,12 +297,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return self.database_url or f"sqlite+aiosqlite:///{self.state / 'hotline.db'}"
 
 
+def _span(text: str) -> range:
+    """ "8001" or "8001-8020" as numbers; empty for what is neither (`check` refuses it)."""
+    first, _, last = text.partition("-")
+    if not (_SEAT.fullmatch(first) and _SEAT.fullmatch(last or first)):
+        return range(0)
+    return range(int(first), int(last or first) + 1)
+
+
 WORST_PENALTY = 9
 """The highest penalty that a seat can have in a queue."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _HOST = re.compile(r"[0-9A-Za-z.:-]{1,255}")
 _NUMBER = re.compile(r"[0-9]{3,16}")
+_SEAT = re.compile(r"[0-9]{3,5}")
 _PATTERN = re.compile(r"[0-9XZN]{3,16}")
 _URL = re.compile(r"[!-~]{1,1000}")
 _PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
@@ -412,6 +434,10 @@ def _check_seats(settings: Settings) -> None:
         raise BadSettings("seats: count is 1 to 2000, first 100 to 99999")
     if settings.queue.number in settings.seat_ids:
         raise BadSettings(f"queue.number {settings.queue.number} is a seat's number too")
+    for text in seats.softphones:
+        span = _span(text)
+        if not span or span[0] < seats.first or span[-1] >= seats.first + seats.count:
+            raise BadSettings(f"seats.softphones: {text!r} is no seat, and no range of seats")
     supervisors = settings.supervisors
     if not 0 <= supervisors.count <= 200 or not 100 <= supervisors.first <= 99999:
         raise BadSettings("supervisors: count is 0 to 200, first 100 to 99999")

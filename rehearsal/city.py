@@ -121,7 +121,7 @@ class City:
 
     async def wait_registered(self, seats: tuple[str, ...] | None = None, within_s: float = 10.0) -> None:
         """Return when the phones of these seats (None: all) are registered; TimeoutError names the others."""
-        wanted = set(self._hotline.phone_ids if seats is None else seats)
+        wanted = set(self._hotline.desk_phone_ids if seats is None else seats)
         deadline = time.monotonic() + within_s
         while missing := wanted - await self._registered_seats():
             if time.monotonic() > deadline:

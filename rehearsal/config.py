@@ -63,7 +63,7 @@ def render_city(
     paths: NodePaths, hotline: Settings, secrets: Secrets, city: CityPlan, ami_secret: str
 ) -> dict[str, str]:
     """All files of the city's node: a trunk to the hotline, everybody's phones, their behaviour."""
-    phones = [{"seat": seat, "password": seat_password(secrets, seat)} for seat in hotline.phone_ids]
+    phones = [{"seat": seat, "password": seat_password(secrets, seat)} for seat in hotline.desk_phone_ids]
     named = {seat: tones.seat_hz(i) for i, seat in enumerate(hotline.seat_ids)}
     named |= {phone: tones.supervisor_hz(i) for i, phone in enumerate(hotline.supervisor_ids)}
     named |= tones.EMERGENCY_HZ

@@ -8,6 +8,7 @@ import { Directory } from "./directory.js";
 import { all, buttonById, buttons, byId, el, inputById, paintState, setText, stateBadge } from "./dom.js";
 import { onKeys } from "./keys.js";
 import { Missed } from "./missed.js";
+import { PhonePanel } from "./phone-panel.js";
 import { PushLink } from "./push.js";
 import { paintQueue, together } from "./queue.js";
 import { dayAndMinute, since } from "./time.js";
@@ -15,7 +16,8 @@ import { dayAndMinute, since } from "./time.js";
 const TOAST_MS = 6000;
 // Times run on without a push.
 const PAINT_MS = 500;
-const IN_CALL: ReadonlySet<SeatState> = new Set(["ringing", "dialling", "talking", "held", "consulting", "conference"]);
+const TALKING: ReadonlySet<SeatState> = new Set(["talking", "held", "consulting", "conference"]);
+const IN_CALL: ReadonlySet<SeatState> = new Set(["ringing", "dialling", ...TALKING]);
 
 // Of each pair the second is there only when it is possible, and then in the first one's place.
 const PAIRS = [["do-hold", "do-retrieve"], ["do-mute", "do-unmute"], ["do-pause", "do-resume"], ["do-raise", "do-lower"]] as const;
@@ -39,13 +41,16 @@ function toast(message: string): void {
   toastTimer = window.setTimeout(() => (node.hidden = true), TOAST_MS);
 }
 
-async function ask<O extends Op>(op: O, args: Commands[O]): Promise<void> {
+// Whether it was accepted; what was refused has been said.
+async function ask<O extends Op>(op: O, args: Commands[O]): Promise<boolean> {
   try {
     await link.ask(op, args);
     announceLater(op, "reason" in args ? String(args.reason) : "");
   } catch (refusal) {
     toast((refusal as Error).message);
+    return false;
   }
+  return true;
 }
 
 // During a call a change of state is kept for its end; say so, for nothing else changes on the page.
@@ -83,6 +88,7 @@ function paint(): void {
   byId("keypad").hidden = !can.includes("call.keys");
   directory.allow(can);
   missed.allow(can);
+  phone?.paint(seat, link.isUp && link.seen.linked && isMine(seat));
   document.title = seat.state === "ringing" ? `来电 · ${title}` : title;
   paintTimes(seat);
 }
@@ -104,6 +110,7 @@ function paintBanner(seat: Seat): void {
   else if (!link.isUp) message = "与服务器的连接中断，正在重连…话机仍可使用";
   else if (!link.seen.linked) message = "与交换机的连接中断，页面暂不能操作；话机仍可使用";
   else if (seat.agent && !isMine(seat)) message = `本座席已由工号 ${seat.agent} 签入，请换座席`;
+  else if (phone !== null) message = isMine(seat) ? phone.trouble() : "";
   else if (seat.state === "phone_down") message = "话机未注册，请检查话机和网线";
   banner.hidden = message === "";
   banner.classList.toggle("is-quiet", link.isUp);
@@ -165,6 +172,9 @@ function press(id: string): void {
 const directory = new Directory(config, (op, named) => void ask(op, named as Commands[typeof op]), toast);
 const missed = new Missed(config, (op, args) => void ask(op, args));
 const link = new PushLink(config, { onPush, onLink: () => paint() });
+const phone = config.has_phone
+  ? new PhonePanel(config.seat, (secret) => ask("seat.phone", { secret }), () => TALKING.has(mySeat().state), () => ask("call.take_up", {}), paint)
+  : null;
 
 byId("do-sign-in").addEventListener("click", () => void ask("seat.sign_in", {}));
 byId("do-not-ready").addEventListener("click", () => openReasons(Boolean(byId("reasons").hidden)));
@@ -189,6 +199,7 @@ document.addEventListener("click", (event) => {
   if ((event.target as Element).closest(".menu")) return;
   openReasons(false);
   openMessages(false);
+  phone?.open(false);
 });
 byId("logout").addEventListener("submit", async (event) => {
   // A seat that stays signed in without its agent would ring for nobody.
@@ -200,7 +211,7 @@ byId("logout").addEventListener("submit", async (event) => {
 
 onKeys({
   keys: {
-    F2: () => press(mySeat().state === "signed_out" ? "do-sign-in" : "do-ready"),
+    F2: () => !phone?.answer() && press(mySeat().state === "signed_out" ? "do-sign-in" : "do-ready"),
     F3: () => press("do-not-ready"),
     F4: () => press("do-wrap-up"),
     F6: () => press(byId("do-retrieve").hidden ? "do-hold" : "do-retrieve"),
@@ -223,6 +234,7 @@ onKeys({
   escape: () => {
     openReasons(false);
     openMessages(false);
+    phone?.open(false);
   },
 });
 

@@ -98,7 +98,7 @@ export interface CaseBrief {
   readonly opened_us: number;
 }
 
-export type Code = "agent_elsewhere" | "agent_in_call" | "already_held" | "bad_keys" | "bad_message" | "bad_number" | "in_call" | "no_callback" | "no_hand" | "no_phone" | "no_queue" | "no_rest" | "no_seat" | "no_such_leg" | "no_text" | "no_third_party" | "no_why" | "not_allowed" | "not_consulting" | "not_held" | "not_signed_in" | "not_supervising" | "not_waiting" | "number_quota" | "one_target" | "outbound_quota" | "phone_busy" | "rest_limit" | "seat_not_talking" | "seat_taken" | "seat_unavailable" | "switch_down" | "switch_refused" | "third_party_pending" | "too_fast" | "unknown_op" | "unknown_reason";
+export type Code = "agent_elsewhere" | "agent_in_call" | "already_held" | "bad_keys" | "bad_message" | "bad_number" | "in_call" | "no_callback" | "no_hand" | "no_phone" | "no_queue" | "no_rest" | "no_seat" | "no_softphone" | "no_such_leg" | "no_text" | "no_third_party" | "no_why" | "not_allowed" | "not_consulting" | "not_held" | "not_signed_in" | "not_supervising" | "not_waiting" | "number_quota" | "one_target" | "outbound_quota" | "phone_busy" | "rest_limit" | "seat_not_talking" | "seat_taken" | "seat_unavailable" | "switch_down" | "switch_refused" | "third_party_pending" | "too_fast" | "unknown_op" | "unknown_reason";
 
 export interface Complete {
   readonly op: "call.complete";
@@ -235,6 +235,11 @@ export interface Notice {
   readonly seat: string;
   readonly code: string;
   readonly message: string;
+}
+
+export interface OpenPhone {
+  readonly op: "seat.phone";
+  readonly secret: string;
 }
 
 export interface Participant {
@@ -496,6 +501,10 @@ export interface SuperviseWrapUp {
   readonly seat: string;
 }
 
+export interface TakeUp {
+  readonly op: "call.take_up";
+}
+
 export interface ThreeWay {
   readonly op: "call.three_way";
   readonly number?: string;
@@ -543,6 +552,7 @@ export interface Commands {
   readonly "call.rate": Omit<Rate, "op">;
   readonly "call.requeue": Omit<Requeue, "op">;
   readonly "call.retrieve": Omit<Retrieve, "op">;
+  readonly "call.take_up": Omit<TakeUp, "op">;
   readonly "call.three_way": Omit<ThreeWay, "op">;
   readonly "call.transfer": Omit<Transfer, "op">;
   readonly "call.unmute": Omit<Unmute, "op">;
@@ -552,6 +562,7 @@ export interface Commands {
   readonly "recording.resume": Omit<ResumeRecording, "op">;
   readonly "seat.lower_hand": Omit<LowerHand, "op">;
   readonly "seat.not_ready": Omit<NotReady, "op">;
+  readonly "seat.phone": Omit<OpenPhone, "op">;
   readonly "seat.raise_hand": Omit<RaiseHand, "op">;
   readonly "seat.ready": Omit<Ready, "op">;
   readonly "seat.sign_in": Omit<SignIn, "op">;

@@ -72,7 +72,8 @@ function paintParties(call: Call | null, page: Page): void {
   const conversation: Partial<Conversation> = call && !call.isPast ? (call.conversation ?? {}) : {};
   // A third party that still rings is shown once, by its attempt, where the reason of a failure will stand too.
   const parties = (conversation.participants ?? []).filter((p) => p.role !== "third_party" || p.state === "talking");
-  const attempts = (conversation.attempts ?? []).filter((a) => a.state !== "answered").slice(-SHOWN_ATTEMPTS);
+  // Nor is this seat's own phone, when it was called again.
+  const attempts = (conversation.attempts ?? []).filter((a) => a.state !== "answered" && a.seat !== page.config.seat).slice(-SHOWN_ATTEMPTS);
   const name = (party: Participant) => partyName(party, call, page.config);
   keyed(byId("participants"), parties, (p) => p.leg, makeParty, (node, p) => {
     const shape = p.is_on_hold ? LEG_SHAPE.held : LEG_SHAPE[p.state];

@@ -14,6 +14,8 @@ export interface Config {
   readonly rest_most: number;
   readonly queues: readonly { readonly number: string; readonly name: string }[];
   readonly worst_penalty: number;
+  /** The seat's phone is in the page (网页话机). */
+  readonly has_phone: boolean;
   readonly words: {
     readonly seat: Readonly<Record<SeatState, string>>;
     readonly attempt: Readonly<Record<AttemptState, string>>;

@@ -11,6 +11,7 @@ from typing import assert_never
 from ctiserver.ami.errors import BadValue
 from ctiserver.model.effects import (
     AddMember,
+    AdmitPhone,
     CallSeat,
     CallSupervisor,
     CallThirdParty,
@@ -54,6 +55,7 @@ _TRUNK = re.compile(r"[a-z][a-z0-9_]{0,30}")
 # app_queue writes a reason into its database between ; and | and into its log between | and |.
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029;|,\"\\]*")
 _MAX_REASON = 40
+_SECRET = re.compile(r"[0-9a-f]{32}")
 
 
 def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "") -> Headers:
@@ -111,6 +113,8 @@ def action(effect: SwitchEffect, *, trunk: str, ring_s: int, own_number: str = "
         case MuteSeat(_, channel, is_muted):
             # MuteAudio itself needs the right `system`, which the CTI server has not.
             return _set(channel, "MUTEAUDIO(in)", "on" if is_muted else "off")
+        case AdmitPhone():
+            return _admit(effect)
         case StopBeforeQueue(_, channel):
             return _set(channel, "HOTLINE_LAST_AGENT", "1")
         case PauseRecorder(_, channel, is_paused):
@@ -172,6 +176,14 @@ def _move(effect: MoveToRoom) -> Headers:
         ("ExtraExten", room),
         ("ExtraPriority", "1"),
     ]
+
+
+def _admit(effect: AdmitPhone) -> Headers:
+    """What chan_pjsip finds as the seat's `auth` (sorcery.conf). Nobody is called "-"."""
+    seat = _ok(_SEAT, effect.seat)
+    user, word = (seat, _ok(_SECRET, effect.secret)) if effect.secret else ("-", "-")
+    value = f'{{"auth_type":"userpass","username":"{user}","password":"{word}"}}'
+    return [("Action", "DBPut"), ("Family", "hotline/auth"), ("Key", seat), ("Val", value)]
 
 
 def _set(channel: str, variable: str, value: str) -> Headers:

@@ -17,9 +17,10 @@ import structlog
 
 from ctiserver.ami.actions import action
 from ctiserver.ami.errors import ActionError, ListenerLost, NotSent
+from ctiserver.ami.phones import PhoneBook
 from ctiserver.ami.session import Session
 from ctiserver.ami.translate import Malformed, headers, snapshot, translate
-from ctiserver.model.effects import SwitchEffect
+from ctiserver.model.effects import AdmitPhone, SwitchEffect
 from ctiserver.model.events import Event, LinkLost, Resynced
 from hotline.errors import AmiRefused, SwitchUnavailable
 
@@ -75,6 +76,7 @@ class Link:
         ring_s: int,
         on_event: Callable[[Event], None],
         own_number: str = "",
+        phone_book: PhoneBook | None = None,
         ping_every_s: float = PING_EVERY_S,
         ping_deadline_s: float = PING_DEADLINE_S,
         capture: Callable[[bytes], None] | None = None,
@@ -82,6 +84,7 @@ class Link:
         self._host, self._port, self._username, self._secret = host, port, username, secret
         self._trunk, self._ring_s, self._own_number = trunk, ring_s, own_number
         self._on_event = on_event
+        self._phone_book = phone_book
         self._ping_every_s, self._ping_deadline_s = ping_every_s, ping_deadline_s
         self._capture = capture
         self._session: Session | None = None
@@ -144,7 +147,10 @@ class Link:
         asked = action(effect, trunk=self._trunk, ring_s=self._ring_s, own_number=self._own_number)
         if self._ready is None:
             raise NotSent("there is no link to Asterisk")
-        await self._ready.act(asked)
+        if isinstance(effect, AdmitPhone) and self._phone_book is not None:
+            await self._phone_book.write(asked)
+        else:
+            await self._ready.act(asked)
 
     async def resync(self) -> None:
         """Look at the whole switch and deliver Resynced. Without a link nothing happens: the next one looks

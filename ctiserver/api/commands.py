@@ -158,6 +158,22 @@ class WithdrawRest(
     """撤回休息申请: the rest that was asked for is not wanted any more."""
 
 
+PhoneSecret = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+"""A password that a page has made: 128 random bits."""
+
+
+class OpenPhone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="seat.phone", tag_field="op"):
+    """网页话机: until the agent leaves the seat, the phone in the page registers with this secret."""
+
+    secret: PhoneSecret
+
+
+class TakeUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.take_up", tag_field="op"):
+    """接回: the page with the seat's phone was loaded anew, and its sound is gone. The phone rings again for
+    the same call, and the citizen waits until it answers; if it does not, they are first in line.
+    """
+
+
 class Requeue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.requeue", tag_field="op"):
     """转回排队: the citizen goes to the head of the queue, for another seat."""
 
@@ -324,7 +340,7 @@ class SuperviseQueues(_Supervising, frozen=True, kw_only=True, tag="supervise.qu
     queues: dict[str, Penalty] = {}
 
 
-SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand | WithdrawRest
+SeatCommand = SignIn | SignOut | Ready | NotReady | WrapUp | RaiseHand | LowerHand | WithdrawRest | OpenPhone
 CallCommand = (
     Keys
     | Mute
@@ -340,6 +356,7 @@ CallCommand = (
     | Complete
     | Transfer
     | Requeue
+    | TakeUp
     | Rate
     | HangUp
     | Leave
@@ -395,6 +412,7 @@ class Code(StrEnum):
     NOT_HELD = "not_held"
     NOT_CONSULTING = "not_consulting"
     NO_PHONE = "no_phone"
+    NO_SOFTPHONE = "no_softphone"
     PHONE_BUSY = "phone_busy"
     NOT_SUPERVISING = "not_supervising"
     NOT_WAITING = "not_waiting"
@@ -435,6 +453,7 @@ REFUSAL_ZH = {
     Code.NOT_HELD: "市民没有被保持",
     Code.NOT_CONSULTING: "没有正在咨询的第三方",
     Code.NO_PHONE: "请先选择您的班长话机",
+    Code.NO_SOFTPHONE: "本座席使用桌面话机，不用网页话机",
     Code.PHONE_BUSY: "您的话机正在振铃或正在另一通话中，请先停止",
     Code.NOT_SUPERVISING: "您的话机没有在监听",
     Code.NOT_WAITING: "该来电已不在排队中",

@@ -24,6 +24,7 @@ from ctiserver.api.commands import (
     Merge,
     Mute,
     NotReady,
+    OpenPhone,
     PauseRecording,
     RaiseHand,
     Rate,
@@ -36,6 +37,7 @@ from ctiserver.api.commands import (
     SignIn,
     SignOut,
     SuperviseCommand,
+    TakeUp,
     ThreeWay,
     Transfer,
     Unmute,
@@ -50,6 +52,7 @@ from ctiserver.model import attempts, consult, handset, outbound, rests, seats, 
 from ctiserver.model.effects import HangUpChannel
 from ctiserver.model.state import (
     SIGNED_IN_REASON,
+    Attempt,
     Call,
     Leg,
     SeatPlace,
@@ -58,7 +61,7 @@ from ctiserver.model.state import (
     is_held,
     open_attempt,
 )
-from ctiserver.model.targets import Calling, target_of
+from ctiserver.model.targets import Calling, at_seat, target_of
 
 Answer = dict[str, str] | Refusal
 
@@ -123,6 +126,8 @@ def seat_command(state: State, seat: SeatPlace, asked: SeatCommand) -> Answer:
         return {}
     if isinstance(asked, WithdrawRest):
         return rests.withdraw(state, seat) or {}
+    if isinstance(asked, OpenPhone):
+        return seats.open_phone(state, seat, asked.secret) or {}
     if isinstance(asked, NotReady) and asked.reason not in state.rules.reasons:
         return refuse(Code.UNKNOWN_REASON)
     if isinstance(asked, NotReady) and rests.needs_word(state, asked.reason):
@@ -172,6 +177,8 @@ def call_command(state: State, seat: SeatPlace, asked: CallCommand) -> Answer:
             return call_third(state, seat, leg, call, asked)
         case Keys() | Mute() | Unmute() | PauseRecording() | ResumeRecording():
             return handset.operate(state, seat, leg, call, asked) or {}
+        case TakeUp():
+            return take_up(state, seat, leg, call)
         case Hold() | Retrieve() | Merge() | Complete() | Requeue() | Rate():
             return consult.arrange(state, leg, call, asked) or {}
         case HangUp():
@@ -198,17 +205,40 @@ def call_third(state: State, seat: SeatPlace, leg: Leg, call: Call, asked: Calli
         return refuse(Code.THIRD_PARTY_PENDING)
     is_apart = isinstance(asked, Consult)
     attempt = attempts.begin(state, call, target, by_seat=seat.id, by_agent=seat.agent, is_apart=is_apart)
+    if isinstance(asked, Transfer):
+        return give_to(state, leg, call, attempt)
     ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
-    if isinstance(asked, Transfer):
-        consult.give_away(state, ref, leg, call)
-    else:
-        consult.make_room(state, ref, leg, call, apart=is_apart)
+    consult.make_room(state, ref, leg, call, apart=is_apart)
     attempts.ring(state, ref, call, attempt)
-    if isinstance(asked, Transfer):
-        consult.let_go(state, leg)
-    for other in call.legs.values():
-        state.touch(other)
+    return begun(state, call, attempt)
+
+
+def give_to(state: State, leg: Leg, call: Call, attempt: Attempt) -> Answer:
+    """The seat's leg goes at once, and the citizen waits for whom the attempt calls."""
+    ref = state.ref(f"attempt:{call.uid}:{attempt.n}")
+    consult.give_away(state, ref, leg, call)
+    attempts.ring(state, ref, call, attempt)
+    consult.let_go(state, leg)
+    return begun(state, call, attempt)
+
+
+def begun(state: State, call: Call, attempt: Attempt) -> Answer:
+    """What is told of an attempt that was begun."""
+    for leg in call.legs.values():
+        state.touch(leg)
     return {"conversation": call.id, "n": str(attempt.n)}
+
+
+def take_up(state: State, seat: SeatPlace, leg: Leg, call: Call) -> Answer:
+    """接回: the phone in the page has no sound any more; it is called anew, in its own place."""
+    if seat.id not in state.rules.softphones:
+        return refuse(Code.NO_SOFTPHONE)
+    if open_attempt(call) is not None:
+        return refuse(Code.THIRD_PARTY_PENDING)
+    attempt = attempts.begin(state, call, at_seat(seat), by_seat=seat.id, by_agent=seat.agent)
+    seat.leg = ""  # for the new leg, which may come before the old one's end
+    state.dirty_seats.add(seat.id)
+    return give_to(state, leg, call, attempt)
 
 
 def drop(state: State, seat: SeatPlace, call: Call, uid: str) -> Answer:

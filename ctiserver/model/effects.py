@@ -145,6 +145,14 @@ class MuteSeat(msgspec.Struct, frozen=True, gc=False):
     is_muted: bool
 
 
+class AdmitPhone(msgspec.Struct, frozen=True, gc=False):
+    """DBPut: the seat's phone in the page (网页话机) may register with `secret`; with "" none may."""
+
+    ref: str
+    seat: str
+    secret: str
+
+
 class PauseRecorder(msgspec.Struct, frozen=True, gc=False):
     """MixMonitorMute, both directions: silence is written in its place, so that both files stay in step."""
 
@@ -174,6 +182,7 @@ SwitchEffect = (
     | CallSupervisor
     | SendKey
     | MuteSeat
+    | AdmitPhone
     | PauseRecorder
     | HangUpChannel
 )

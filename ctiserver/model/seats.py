@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ctiserver.api.commands import Code, Refusal, refuse
 from ctiserver.api.states import SeatState
 from ctiserver.model import callbacks, lines
-from ctiserver.model.effects import PauseMember, RemoveMember, StartTimer, StopTimer
+from ctiserver.model.effects import AdmitPhone, PauseMember, RemoveMember, StartTimer, StopTimer
 from ctiserver.model.events import MemberAdded, MemberPaused, MemberRemoved, PhoneChanged, SeatEvent
 from ctiserver.model.state import RESERVED_REASON, WRAP_UP_REASON, SeatPlace, State
 
@@ -66,7 +67,17 @@ def vacate(state: State, seat: SeatPlace) -> None:
     seat.mode = SeatState.SIGNED_OUT
     seat.next_mode = None
     lines.forget(seat)
+    if seat.id in state.rules.softphones:
+        state.do(AdmitPhone(state.ref(f"seat:{seat.id}"), seat.id, ""))
     state.dirty_seats.add(seat.id)
+
+
+def open_phone(state: State, seat: SeatPlace, secret: str) -> Refusal | None:
+    """网页话机: the page that the agent sits at may register with that secret, and no other any more."""
+    if seat.id not in state.rules.softphones:
+        return refuse(Code.NO_SOFTPHONE)
+    state.do(AdmitPhone(state.ref(f"seat:{seat.id}"), seat.id, secret))
+    return None
 
 
 def adopt_pause(state: State, seat: SeatPlace, is_paused: bool, reason: str) -> None:

@@ -46,6 +46,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     seats: tuple[str, ...]
     trunks: tuple[str, ...]
+    softphones: frozenset[str] = frozenset()
+    """Seats whose phone is in the page (网页话机)."""
     queue: str
     reasons: tuple[str, ...]
     emergency: tuple[str, ...]

@@ -227,7 +227,8 @@ def participant_view(state: State, call: Call, leg: Leg) -> states.Participant:
         leg.state, leg.since_us = now_state, state.now.utc_us
     if leg.watch is not None:
         return supervisor_view(state, leg, leg.watch)
-    is_droppable = leg.n > 0 and leg.joined_mono > 0
+    is_own = any(attempt.n == leg.n and attempt.by_seat == leg.seat for attempt in call.attempts)
+    is_droppable = leg.n > 0 and leg.joined_mono > 0 and not (leg.seat and is_own)
     return states.Participant(
         leg=leg.uid,
         role=leg.role,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from ctiserver.ami.actions import MAX_LINE, action, checked_line
 from ctiserver.ami.errors import BadValue
 from ctiserver.model.effects import (
     AddMember,
+    AdmitPhone,
     CallSupervisor,
     CallThirdParty,
     ChangePenalty,
@@ -35,7 +38,8 @@ HANG_UP = HangUpChannel("r", "PJSIP/city-0000001a")
 SPY = CallSupervisor(
     "r", "sp-1795490995.0-1", "8901", "spy-listen", "8001", "PJSIP/8001-0000001b", caller_id="8001"
 )
-EFFECTS: list[SwitchEffect] = [ADD, REMOVE, PENALTY, PAUSE, RAISE, MOVE, SEND, CALL, HANG_UP, SPY]
+ADMIT = AdmitPhone("r", "8001", "0123456789abcdef" * 2)
+EFFECTS: list[SwitchEffect] = [ADD, REMOVE, PENALTY, PAUSE, RAISE, MOVE, SEND, CALL, HANG_UP, SPY, ADMIT]
 
 
 def asked(effect: SwitchEffect) -> dict[str, str]:
@@ -54,6 +58,21 @@ def test_a_seat_joins_the_queue_under_its_agents_number_and_paused_with_a_reason
         "Reason": "小休",
     }
     assert "Reason" not in asked(msgspec.structs.replace(ADD, is_paused=False))
+
+
+def test_a_phone_in_the_page_is_admitted_with_its_secret_and_shut_out_by_a_name_that_nobody_has() -> None:
+    told = asked(ADMIT)
+    assert (told["Action"], told["Family"], told["Key"]) == ("DBPut", "hotline/auth", "8001")
+    assert json.loads(told["Val"]) == {
+        "auth_type": "userpass",
+        "username": "8001",
+        "password": ADMIT.secret,
+    }
+    shut = json.loads(asked(msgspec.structs.replace(ADMIT, secret=""))["Val"])
+    assert shut["username"] == "-"
+    for odd in ('a","username":"8002', "A" * 32, "0" * 31):
+        with pytest.raises(BadValue):
+            asked(msgspec.structs.replace(ADMIT, secret=odd))
 
 
 def test_a_pause_names_no_queue_and_holds_in_all() -> None:

@@ -251,3 +251,26 @@ def test_the_key_for_a_callback_leads_out_of_the_queue_and_is_said_only_where_it
         texts = files(Settings(callback=CallbackSettings(key=off)))
         assert "queue-keys" not in "".join(texts.values())
         assert "periodic-announce-frequency = 0\n" in section(texts["queues.conf"], "queue")
+
+
+def test_a_phone_in_the_page_has_no_password_in_any_file_and_comes_by_websocket_on_loopback() -> None:
+    texts = files(
+        Settings(seats=SeatSettings(softphones=("8002",)), switch=SwitchSettings(host="192.168.1.20"))
+    )
+    pjsip = texts["pjsip.conf"]
+    assert "auth = 8002\naors = 8002\n" in section(pjsip, "8002")
+    assert "webrtc = yes\n" in section(pjsip, "softphone")
+    assert seat_password(SECRETS, "8002") not in pjsip
+    assert f"password = {seat_password(SECRETS, '8003')}\n" in pjsip
+    assert "bindaddr = 127.0.0.1\n" in texts["http.conf"]
+    assert "auth = astdb,hotline\n" in texts["sorcery.conf"]
+    assert "load = res_pjsip_transport_websocket.so\n" in texts["modules.conf"]
+    assert "icesupport = yes\n" in texts["rtp.conf"]
+
+
+def test_without_phones_in_pages_the_switch_serves_no_http() -> None:
+    texts = files()
+    assert "http.conf" not in texts
+    assert "websocket" not in texts["modules.conf"]
+    assert "icesupport = no\n" in texts["rtp.conf"]
+    assert hotline_ports(Settings()).http == 0

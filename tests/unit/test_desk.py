@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -22,7 +23,7 @@ from hotline.identity.people import NewPerson, Person, create_person, set_enable
 from hotline.identity.roles import Role
 from hotline.identity.token import verify
 from hotline.secret import Secrets
-from hotline.settings import DeskSettings, Settings
+from hotline.settings import DeskSettings, SeatSettings, Settings, SwitchSettings
 
 PASSWORD = "correct horse 12345"
 KEYS = Secrets(ami_cti="a", ami_system="b", push_key="push", seat_key="c", session_key="session")
@@ -387,3 +388,31 @@ def test_a_session_ends_after_a_shift() -> None:
     assert sessions.find(sid, LIFETIME_US) is not None
     assert sessions.find(sid, 1 + LIFETIME_US) is None
     assert sessions.find(sid, LIFETIME_US) is None
+
+
+async def sip(browser: Browser, origin: str) -> int:
+    """The status with which the way to the switch is refused."""
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await browser.http.ws_connect(browser.base + "/sip", headers={"Origin": origin}, protocols=("sip",))
+    return refused.value.status
+
+
+async def test_the_way_to_the_switch_is_open_to_a_page_of_ours_at_a_seat_with_a_phone_in_it(
+    settings: Settings, database: Database
+) -> None:
+    phones = msgspec.structs.replace(settings, seats=SeatSettings(softphones=("8001",)))
+    phones = msgspec.structs.replace(phones, switch=SwitchSettings(http_port=free_port()))
+    runner = await serve(phones, KEYS, database)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        browser = Browser(http, f"http://127.0.0.1:{phones.desk.port}")
+        assert await sip(browser, browser.base) == 401
+        await browser.log_in("1001")
+        await browser.get("/seats")
+        await browser.post("/seats", seat="8002")
+        assert await sip(browser, browser.base) == 403
+        await browser.post("/seats", seat="8001")
+        assert await sip(browser, "http://elsewhere.example") == 403
+        assert await sip(browser, browser.base) == 503, "there is no switch in this test"
+        async with http.get(browser.base + "/agent") as page:
+            assert "microphone=(self)" in page.headers["Permissions-Policy"]
+    await runner.cleanup()

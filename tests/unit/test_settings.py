@@ -154,6 +154,10 @@ def test_chinese_text_survives_the_file(tmp_path: Path) -> None:
         ("[seats]\ncount = 0", "count is 1 to 2000"),
         ("[seats]\ncount = 2001", "count is 1 to 2000"),
         ("[seats]\nfirst = 99", "first 100 to 99999"),
+        ("[seats]\nsoftphones = ['8058']", "'8058' is no seat"),
+        ("[seats]\nsoftphones = ['8056-8058']", "no range of seats"),
+        ("[seats]\nsoftphones = ['8020-8010']", "no range of seats"),
+        ("[seats]\nsoftphones = ['all']", "'all' is no seat"),
         ("[switch]\nrtp_first = 12000", "rtp_first must be below"),
         ("[switch]\nrtp_last = 65536", "rtp_first must be below"),
         ("[switch]\nrtp_first = 80", "rtp_first must be below"),
@@ -209,3 +213,9 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path.write_bytes("city = '泰安'".encode("gb18030"))
     with pytest.raises(BadSettings, match=r"hotline\.toml"):
         load(path)
+
+
+def test_the_seats_that_talk_in_the_page_are_named_one_by_one_or_as_ranges() -> None:
+    settings = Settings(seats=SeatSettings(softphones=("8003-8005", "8001")))
+    assert settings.softphone_ids == ("8001", "8003", "8004", "8005")
+    assert set(settings.desk_phone_ids) == set(settings.phone_ids) - set(settings.softphone_ids)
