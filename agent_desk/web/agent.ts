@@ -6,6 +6,7 @@ import { type Call, paintCall } from "./call.js";
 import { readConfig } from "./config.js";
 import { Directory } from "./directory.js";
 import { all, buttonById, buttons, byId, el, inputById, paintState, setText, stateBadge } from "./dom.js";
+import { KeyHelp } from "./key-help.js";
 import { onKeys } from "./keys.js";
 import { Missed } from "./missed.js";
 import { PhonePanel } from "./phone-panel.js";
@@ -169,6 +170,7 @@ function press(id: string): void {
   if (!button.disabled && !button.hidden) button.click();
 }
 
+const keyHelp = new KeyHelp();
 const directory = new Directory(config, (op, named) => void ask(op, named as Commands[typeof op]), toast);
 const missed = new Missed(config, (op, args) => void ask(op, args));
 const link = new PushLink(config, { onPush, onLink: () => paint() });
@@ -210,21 +212,22 @@ byId("logout").addEventListener("submit", async (event) => {
 });
 
 onKeys({
-  keys: {
-    F2: () => !phone?.answer() && press(mySeat().state === "signed_out" ? "do-sign-in" : "do-ready"),
-    F3: () => press("do-not-ready"),
-    F4: () => press("do-wrap-up"),
-    F6: () => press(byId("do-retrieve").hidden ? "do-hold" : "do-retrieve"),
-    F7: () => press("do-leave"),
-    F8: () => {
+  deeds: {
+    ready: () => !phone?.answer() && press(mySeat().state === "signed_out" ? "do-sign-in" : "do-ready"),
+    not_ready: () => press("do-not-ready"),
+    wrap_up: () => press("do-wrap-up"),
+    hand: () => press(byId("do-lower").hidden ? "do-raise" : "do-lower"),
+    hold: () => press(byId("do-retrieve").hidden ? "do-hold" : "do-retrieve"),
+    mute: () => press(byId("do-unmute").hidden ? "do-mute" : "do-unmute"),
+    leave: () => press("do-leave"),
+    recording: () => press(byId("do-resume").hidden ? "do-pause" : "do-resume"),
+    three_way: () => {
       byId("tab-units").click();
       directory.focus();
     },
-    F10: () => press("do-hang-up"),
-    "Shift+F4": () => press(byId("do-lower").hidden ? "do-raise" : "do-lower"),
-    "Shift+F6": () => press(byId("do-unmute").hidden ? "do-mute" : "do-unmute"),
-    "Shift+F7": () => press(byId("do-resume").hidden ? "do-pause" : "do-resume"),
+    hang_up: () => press("do-hang-up"),
   },
+  help: () => keyHelp.open(),
   reason: (n) => {
     const reason = config.reasons[n - 1];
     if (byId("reasons").hidden || reason === undefined) return false;

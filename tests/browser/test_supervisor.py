@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,6 +16,10 @@ from tests.browser.test_day import AGENT, SEAT, STATE, SUPERVISOR, TILE, be_read
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PHONE = "8901"
+AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text()
+FINDINGS = """async () => (await axe.run()).violations.flatMap(
+  ({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`))"""
+SHOTS = Path(__file__).parents[2] / "build" / "shots"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -181,3 +186,88 @@ async def test_the_panel_fits_beside_57_seats(visit: Visit, size: dict[str, int]
         assert await wall.page.locator(where).evaluate(fits), where
     await wall.page.keyboard.press("Escape")
     await wall.page.locator("#oversee").wait_for(state="hidden")
+
+
+async def look_at(visitor: Visitor, name: str) -> list[str]:
+    """What axe finds on the page, and whether it is wider than the screen; a picture stays in build/shots."""
+    found: list[str] = []
+    for scheme in ("light", "dark"):
+        await visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for size in (LAPTOP, LARGE):
+            await visitor.page.set_viewport_size({"width": size["width"], "height": size["height"]})
+            await visitor.page.screenshot(path=SHOTS / f"{name}-{scheme}-{size['width']}.png")
+            if await visitor.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{name} is wider than {size['width']}")
+        await visitor.page.evaluate(AXE)
+        found += [f"{name} {scheme}: {finding}" for finding in await visitor.page.evaluate(FINDINGS)]
+    return found
+
+
+@pytest.mark.timeout(240)
+async def test_axe_finds_nothing_on_any_page_in_any_light(visit: Visit, there: Stage) -> None:
+    visitor = await visit(LAPTOP)
+    await visitor.page.goto(visitor.base)
+    found = await look_at(visitor, "login")
+    await visitor.log_in("1003")
+    await visitor.page.wait_for_url("**/seats")
+    found += await look_at(visitor, "seats")
+    await visitor.page.click("button[value='8003']")
+    await visitor.until(STATE, "签入")
+    await visitor.page.keyboard.press("?")
+    await visitor.until("#keys-list", "挂断")
+    found += await look_at(visitor, "keys")
+    await visitor.page.keyboard.press("Escape")
+    await there.city.behave("8003", answer(after_s=0.3))
+    await be_ready(visitor)
+    call = await dial(there.city, "13800006009", 9, "Zhang San")
+    await visitor.until(STATE, "通话")
+    found += await look_at(visitor, "agent")
+    await visitor.page.click("#tab-missed")
+    found += await look_at(visitor, "missed")
+    for person, name in ((SUPERVISOR, "wall"), ("9901", "admin")):
+        watcher = await visit(LARGE)
+        await watcher.log_in(person)
+        await watcher.until(".tile[data-key='8003']", "通话")
+        if name == "wall":
+            await watcher.page.click(".tile[data-key='8003']")
+            await watcher.until("#oversee-title", "8003")
+        found += await look_at(watcher, name)
+        if name == "wall":
+            await watcher.page.goto(f"{watcher.base}/recordings")
+            found += await look_at(watcher, "recordings")
+            await watcher.page.goto(f"{watcher.base}/nowhere")
+            found += await look_at(watcher, "error")
+    await finish(visitor)
+    await call.ended()
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+async def test_every_key_is_listed_under_a_question_mark_and_can_be_changed(visit: Visit) -> None:
+    visitor = await visit(LAPTOP)
+    await visitor.sit_down("1004", "8004")
+    press = visitor.page.keyboard.press
+    await press("?")
+    await visitor.until("#keys-list", "保持、取回")
+    await visitor.page.click("#keys-list tr[data-key='ready'] button")
+    await press("F5")
+    await visitor.until("#keys-note", "F5 和 F9 除外")
+    await press("F4")
+    await press("Escape")
+    await visitor.until("#do-ready kbd", "F4")
+    await visitor.until("#do-wrap-up kbd", "F2")
+    await press("F4")
+    await visitor.until(STATE, "示闲")
+    await visitor.page.reload()
+    await visitor.until("#do-ready kbd", "F4")
+    await press("F2")
+    await visitor.until(STATE, "整理")
+    await press("?")
+    await visitor.page.click("#keys-reset")
+    await visitor.page.click("#keys-close")
+    await press("F2")
+    await visitor.until(STATE, "示闲")
+    await visitor.page.fill("#find-unit", "")
+    await visitor.page.focus("#find-unit")
+    await press("?")
+    assert await visitor.page.input_value("#find-unit") == "?", "who types is not interrupted"
