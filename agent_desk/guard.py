@@ -80,7 +80,8 @@ class Guard:
                 raise
             response = _refused(request, error.status)
         except Exception:
-            log.exception("desk_request_failed", path=request.path)
+            resource = request.match_info.route.resource  # its form: an address may hold a secret
+            log.exception("desk_request_failed", path=resource.canonical if resource else "")
             response = _refused(request, 500)
         self._dress(request, response)
         return response

@@ -73,6 +73,7 @@ def live_config(settings: Settings, session: Session, word: str, push_url: str) 
         {
             "push_url": push_url,
             "form_word": word,
+            "again": f"/screen/{session.screen}" if session.screen else "/login",
             "seat": session.seat,
             "seats": settings.seat_ids,
             "person": session.person.number,

@@ -30,6 +30,8 @@ class Session(msgspec.Struct, kw_only=True):
     person: Person
     expires_us: int
     seat: str = ""
+    screen: str = ""
+    """Of a wall display: the word in the address that it came by."""
 
 
 class Sessions:
@@ -43,13 +45,13 @@ class Sessions:
         """An id that nobody can guess and that means nothing yet."""
         return secrets.token_urlsafe(32)
 
-    def open(self, person: Person, now_us: int) -> str:
+    def open(self, person: Person, now_us: int, screen: str = "") -> str:
         """Log a person in under an id never used before, whatever id the browser came with."""
         self._forget_expired(now_us)
         while len(self._live) >= MOST:
             del self._live[next(iter(self._live))]
         sid = self.new_id()
-        self._live[sid] = Session(person=person, expires_us=now_us + LIFETIME_US)
+        self._live[sid] = Session(person=person, expires_us=now_us + LIFETIME_US, screen=screen)
         return sid
 
     def find(self, sid: str, now_us: int) -> Session | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
 from collections.abc import Iterable
 
@@ -17,11 +18,11 @@ from agent_desk.guard import api_session_of as _api_session
 from agent_desk.guard import session_of as _session
 from agent_desk.sessions import COOKIE, LIFETIME_US, Session, Sessions
 from ctiserver import missed
-from hotline import clock
+from hotline import clock, secret
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.directory import UnitKind, all_units
 from hotline.identity import token
-from hotline.identity.people import LogInRefusal, authenticate, find_person
+from hotline.identity.people import LogInRefusal, Person, authenticate, find_person
 from hotline.identity.roles import Role
 from hotline.local_time import SECOND_US
 from hotline.numbers import describe
@@ -35,6 +36,7 @@ MISSED_DAYS = 3
 MOST_MISSED = 200
 _DATABASE_S = 1.0
 _HOMES = {Role.AGENT: "/agent", Role.OFFICE: "/cases"}
+_SCREEN = Person(number="screen", name=Role.WALL.label, role=Role.WALL, enabled=True)
 _OVERSEERS = frozenset({Role.SUPERVISOR, Role.ADMIN, Role.WALL})
 _BUSY = "登录人数较多，请稍候几秒再试"
 _DATABASE_DOWN = "暂时无法核对密码，请稍后再试；已登录的座席不受影响"
@@ -66,6 +68,7 @@ class Views:
             web.post("/seats", self.choose_seat),
             web.get("/agent", self.agent_page),
             web.get("/wall", self.wall_page),
+            web.get("/screen/{word}", self.screen, allow_head=False),
             web.post("/phone", self.choose_phone),
             web.post("/api/token", self.push_token),
             web.get("/api/directory", self.directory),
@@ -145,6 +148,21 @@ class Views:
         """The seat wall (座席墙)."""
         return self._live_page(request, "wall.html", _session(request, *_OVERSEERS))
 
+    async def screen(self, request: web.Request) -> web.Response:
+        """A wall display (大屏) comes by an address that is its right to look, and to nothing else."""
+        word = request.match_info["word"]
+        if not self._is_screen(word):
+            raise web.HTTPNotFound
+        self._sessions.close(request[SESSION_ID])
+        sid = self._sessions.open(_SCREEN, clock.now().utc_us, screen=word)
+        response = web.HTTPSeeOther("/wall")
+        self._set_cookie(response, sid, LIFETIME_US // SECOND_US)
+        raise response
+
+    def _is_screen(self, word: str) -> bool:
+        """Whether that is the word of now; another one may have been made since."""
+        return hmac.compare_digest(word.encode(), secret.screen_word(self._settings.state).encode())
+
     async def choose_phone(self, request: web.Request) -> web.Response:
         """Which phone a supervisor listens with, "" for none; bound into their next push token."""
         session = _session(request, Role.SUPERVISOR, Role.ADMIN)
@@ -209,6 +227,8 @@ class Views:
 
     async def _is_welcome(self, session: Session) -> bool:
         """Whether the person is still let in. A silent database locks nobody out in mid-shift."""
+        if session.screen:
+            return self._is_screen(session.screen)
         try:
             async with asyncio.timeout(_DATABASE_S), self._database.read() as reading:
                 person = await find_person(reading, session.person.number)

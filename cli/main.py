@@ -33,6 +33,7 @@ from hotline.errors import HotlineError
 from hotline.identity.people import NewPerson
 from hotline.identity.roles import Role
 from hotline.identity.skills import BadSkill
+from hotline.secret import screen_word
 
 app = typer.Typer(
     help="The 12345 hotline: calls, seats, screens.",
@@ -279,6 +280,18 @@ def phone(seat: str, settings: SettingsFile = None) -> None:
     say(f"user       {seat}")
     say(f"server     {site.switch.host}, UDP port {site.switch.sip_port}")
     say(f"password   in {path}; delete the file when the phone has it")
+
+
+@app.command()
+def screen(
+    settings: SettingsFile = None,
+    new: Annotated[bool, typer.Option("--new", help="another word: the old address leads nowhere")] = False,
+) -> None:
+    """The address of a wall display, which needs no log-in; whoever has its word may look and do nothing."""
+    site = settings_from(settings)[0]
+    screen_word(site.state, anew=new)
+    say(f"address    http://{site.desk.host}:{site.desk.port}/screen/ and then the word")
+    say(f"word       in {site.state / 'screen-word'}")
 
 
 @hooks.command("list")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -90,6 +91,27 @@ def hook_secret(state: Path, name: str) -> HookSecret:
     if not text.startswith(HOOK_PREFIX) or len(key) < _LEAST_HOOK_BYTES:
         raise BadSettings(f"{path} holds no secret; restore the file or remove it to make a new one")
     return HookSecret(key)
+
+
+_SCREEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def screen_word(state: Path, *, anew: bool = False) -> str:
+    """The word in a wall display's address (大屏), from `state`/screen-word; made when there is none, or
+    `anew`, and then the old address leads nowhere.
+    """
+    path = state / "screen-word"
+    if anew:
+        path.unlink(missing_ok=True)
+    if not path.exists():
+        _make(path, secrets.token_urlsafe(32) + "\n")
+    try:
+        word = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"cannot read {path}; restore the file or remove it to make a new word") from error
+    if not _SCREEN.fullmatch(word):
+        raise BadSettings(f"{path} holds no word; remove it to make a new one")
+    return word
 
 
 def write_private(path: Path, text: str) -> None:

@@ -6,6 +6,8 @@ import { byId } from "./dom.js";
 export interface Config {
   readonly push_url: string;
   readonly form_word: string;
+  /** Where to go when the log-in has ended. */
+  readonly again: string;
   readonly seat: string;
   readonly seats: readonly string[];
   readonly person: string;

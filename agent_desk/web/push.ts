@@ -54,7 +54,7 @@ export class PushLink {
   private lastSeq = 0;
   private socket: WebSocket | null = null;
 
-  constructor(private readonly config: Pick<Config, "push_url" | "form_word">, private readonly listener: Listener) {
+  constructor(private readonly config: Pick<Config, "push_url" | "form_word" | "again">, private readonly listener: Listener) {
     void this.connect();
   }
 
@@ -90,7 +90,7 @@ export class PushLink {
       signal: AbortSignal.timeout(ANSWER_MS),
     });
     // The log-in has ended (here, by an administrator, or with the desk's restart): only a new one helps.
-    if (answer.status === 401 || answer.status === 403) location.assign("/login");
+    if (answer.status === 401 || answer.status === 403) location.assign(this.config.again);
     if (!answer.ok) throw new Error(`token: ${answer.status}`);
     const { token, now_us: nowUs } = await answer.json();
     learnTime(nowUs, askedMs, performance.now());

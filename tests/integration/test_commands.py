@@ -314,3 +314,14 @@ def test_a_phones_password_goes_to_a_file_of_its_owner_and_not_to_the_screen(sit
     assert len(account["password"]) == 32 and account["password"] not in shown.stdout
     assert f"{path}" in shown.stdout
     told(site, site.call("phone", "9999"), "8001 to 8008")
+
+
+def test_the_word_of_a_wall_display_goes_to_a_file_and_a_new_one_is_another(site: Site) -> None:
+    shown = site.call("screen")
+    path = site.state / "screen-word"
+    assert shown.returncode == 0, shown.stderr
+    assert path.stat().st_mode & 0o777 == 0o600
+    first = path.read_text().strip()
+    assert f"{path}" in shown.stdout and first not in shown.stdout
+    assert site.call("screen").returncode == 0 and path.read_text().strip() == first
+    assert site.call("screen", "--new").returncode == 0 and path.read_text().strip() != first

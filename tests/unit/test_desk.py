@@ -1,6 +1,8 @@
 """Owns the tests of the desk's door: log-in, lock, sessions, forms, headers, roles, on a real server."""
 
 import asyncio
+import html
+import json
 import re
 import shutil
 import socket
@@ -18,11 +20,11 @@ from hotline import clock
 from hotline.db.engine import Database
 from hotline.db.migrate import upgrade
 from hotline.directory import demo_directory, save_units
-from hotline.errors import DatabaseUnavailable, PortBusy
+from hotline.errors import BadSettings, DatabaseUnavailable, PortBusy
 from hotline.identity.people import NewPerson, Person, create_person, set_enabled
 from hotline.identity.roles import Role
 from hotline.identity.token import verify
-from hotline.secret import Secrets
+from hotline.secret import Secrets, screen_word
 from hotline.settings import DeskSettings, SeatSettings, Settings, SwitchSettings
 
 PASSWORD = "correct horse 12345"
@@ -416,3 +418,27 @@ async def test_the_way_to_the_switch_is_open_to_a_page_of_ours_at_a_seat_with_a_
         async with http.get(browser.base + "/agent") as page:
             assert "microphone=(self)" in page.headers["Permissions-Policy"]
     await runner.cleanup()
+
+
+async def test_a_wall_display_comes_by_its_address_looks_and_can_do_nothing_else(
+    browser: Browser, settings: Settings
+) -> None:
+    word = screen_word(settings.state)
+    assert (await browser.get(f"/screen/{word[:-1]}x"))[0] == 404
+    status, page = await browser.get(f"/screen/{word}")
+    assert (status, "大屏" in page) == (200, True)
+    assert f"/screen/{word}" in page, "the page finds back by itself when its session has ended"
+    assert [(await browser.get(path))[0] for path in ("/agent", "/recordings", "/seats")] == [403] * 3
+    browser.word = json.loads(html.unescape(re.findall(r'data-config="([^"]*)"', page)[0]))["form_word"]
+    minted = (await (await ask_token(browser)).json())["token"]
+    claims = verify(KEYS.push_key, minted, clock.now().utc_us)
+    assert (claims.role, claims.seat) == (Role.WALL, None)
+    assert screen_word(settings.state, anew=True) != word
+    assert (await ask_token(browser)).status == 401
+    assert (await browser.get(f"/screen/{word}"))[0] == 404
+
+
+def test_an_edited_word_of_the_wall_display_opens_no_door(settings: Settings) -> None:
+    (settings.state / "screen-word").write_text("")
+    with pytest.raises(BadSettings, match="holds no word"):
+        screen_word(settings.state)
