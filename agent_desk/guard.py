@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 def security_headers(settings: Settings) -> dict[str, str]:
     """What every answer carries: nothing from elsewhere, nothing inline, no frame."""
-    push = f"ws://{settings.cti.host}:{settings.cti.push_port}"
+    push = settings.page_push_url.rpartition("/")[0]
     microphone = "(self)" if settings.softphone_ids else "()"
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -62,10 +62,8 @@ class Guard:
     """The middleware around every handler."""
 
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
-        desk = settings.desk
-        names = {desk.host, "127.0.0.1", "localhost"}
-        self._hosts = {f"{name}:{desk.port}" for name in names}
-        self._origins = {f"{scheme}://{host}" for host in self._hosts for scheme in ("http", "https")}
+        self._origins = frozenset(settings.desk_origins)
+        self._hosts = frozenset(origin.partition("://")[2] for origin in self._origins)
         self._headers = security_headers(settings)
         self._sessions = sessions
 

@@ -66,12 +66,12 @@ def error_page(status: int, message: str) -> str:
     return render("error.html", status=status, message=message)
 
 
-def live_config(settings: Settings, session: Session, word: str, push_url: str) -> str:
+def live_config(settings: Settings, session: Session, word: str) -> str:
     """What a page's script needs, as JSON for one attribute: words come from `ctiserver.api`, never twice."""
     queue = settings.queue
     return msgspec.json.encode(
         {
-            "push_url": push_url,
+            "push_url": settings.page_push_url,
             "form_word": word,
             "again": f"/screen/{session.screen}" if session.screen else "/login",
             "seat": session.seat,

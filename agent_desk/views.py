@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from agent_desk import listing, pages
-from agent_desk.floor import TOKEN_US, Floor, push_url
+from agent_desk.floor import TOKEN_US, Floor
 from agent_desk.guard import SESSION, SESSION_ID
 from agent_desk.guard import api_session_of as _api_session
 from agent_desk.guard import session_of as _session
@@ -250,7 +250,7 @@ class Views:
 
     def _live_page(self, request: web.Request, name: str, session: Session) -> web.Response:
         word = self._sessions.form_word(request[SESSION_ID])
-        config = pages.live_config(self._settings, session, word, push_url(self._settings))
+        config = pages.live_config(self._settings, session, word)
         return self._page(request, name, session, config=config, settings=self._settings)
 
     def _page(self, request: web.Request, name: str, session: Session, **values: object) -> web.Response:
@@ -260,7 +260,10 @@ class Views:
 
     def _set_cookie(self, response: web.StreamResponse, sid: str, max_age: int | None) -> None:
         value = self._sessions.to_cookie(sid)
-        response.set_cookie(COOKIE, value, max_age=max_age, path="/", httponly=True, samesite="Strict")
+        is_secure = self._settings.desk.public_url.startswith("https:")
+        response.set_cookie(
+            COOKIE, value, max_age=max_age, path="/", httponly=True, samesite="Strict", secure=is_secure
+        )
 
 
 def _html(text: str, status: int = 200) -> web.Response:

@@ -49,7 +49,7 @@ def stage_settings(site: Settings, state: Path, *, seats: int, ports: list[int])
         seats=replace(site.seats, count=seats),
         cti=replace(site.cti, host=HOTLINE_HOST, push_port=push, metrics_port=0),
         ivr=replace(site.ivr, host=HOTLINE_HOST, port=ivr, hours="always"),  # played at any time of day
-        desk=replace(site.desk, host=HOTLINE_HOST, port=desk),
+        desk=replace(site.desk, host=HOTLINE_HOST, port=desk, public_url=""),
         webhooks=(),  # no emergency centre hears of invented calls
         recording=replace(site.recording, directory=""),
     )

@@ -165,6 +165,8 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     host: str = LOOPBACK
     port: int = 8080
+    public_url: str = ""
+    """What agents open when a proxy with TLS stands in front, as "https://desk.example"; "": none does."""
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -258,6 +260,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return tuple(phone for phone in self.phone_ids if phone not in self.softphone_ids)
 
     @property
+    def desk_origins(self) -> tuple[str, ...]:
+        """Where the desk's pages come from, as a browser names it in `Origin`."""
+        hosts = sorted({self.desk.host, LOOPBACK, "localhost"})
+        own = tuple(f"{scheme}://{host}:{self.desk.port}" for host in hosts for scheme in ("http", "https"))
+        return (*own, self.desk.public_url) if self.desk.public_url else own
+
+    @property
+    def page_push_url(self) -> str:
+        """Where a page opens its WebSocket to the CTI server; at a public address its `/push` leads there."""
+        if self.desk.public_url:
+            return f"{self.desk.public_url.replace('http', 'ws', 1)}/push"
+        return f"ws://{self.cti.host}:{self.cti.push_port}/v1"
+
+    @property
     def recordings(self) -> Path:
         """The directory of archived recordings."""
         return Path(self.recording.directory) if self.recording.directory else self.state / "recordings"
@@ -315,6 +331,7 @@ _SEAT = re.compile(r"[0-9]{3,5}")
 _PATTERN = re.compile(r"[0-9XZN]{3,16}")
 _URL = re.compile(r"[!-~]{1,1000}")
 _PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+_ORIGIN = re.compile(r"https?://[0-9a-z][0-9a-z.-]{0,252}(:[0-9]{1,5})?")
 _HOURS = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")
 _DAYS = ("mon-fri", "mon-sat", "mon-sun")
 _SKILL = re.compile(r"[a-z]{1,31}")
@@ -419,6 +436,10 @@ def _check_ports(settings: Settings) -> None:
     }
     if settings.cti.metrics_port:
         named["cti.metrics_port"] = settings.cti.metrics_port
+    if settings.desk.public_url and not _ORIGIN.fullmatch(settings.desk.public_url):
+        raise BadSettings(
+            f"desk.public_url: {settings.desk.public_url!r} is not https://host or https://host:port"
+        )
     seen: dict[int, str] = {}
     for name, port in named.items():
         if not 1 <= port <= 65535:

@@ -124,7 +124,7 @@ class PushServer:
         self._server = await serve(
             self._serve,
             sock=listening,
-            origins=[*_origins(self._settings), None],
+            origins=[*map(Origin, self._settings.desk_origins), None],
             process_request=self._check,
             compression=None,
             server_header=None,
@@ -264,14 +264,6 @@ def _resume_point(connection: ServerConnection) -> tuple[str, int]:
     session, last_seq = query.get("session", [""])[0], query.get("last_seq", [""])[0]
     is_number = last_seq.isascii() and last_seq.isdecimal() and len(last_seq) < 16
     return (session, int(last_seq)) if is_number else ("", 0)
-
-
-def _origins(settings: Settings) -> list[Origin]:
-    """Where the desk's pages come from. A page of anybody else may not speak with its reader's rights."""
-    hosts = {settings.desk.host, "127.0.0.1", "localhost"}
-    return [
-        Origin(f"{scheme}://{host}:{settings.desk.port}") for host in hosts for scheme in ("http", "https")
-    ]
 
 
 def _listen(host: str, port: int) -> socket.socket:

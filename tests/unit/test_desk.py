@@ -442,3 +442,34 @@ def test_an_edited_word_of_the_wall_display_opens_no_door(settings: Settings) ->
     (settings.state / "screen-word").write_text("")
     with pytest.raises(BadSettings, match="holds no word"):
         screen_word(settings.state)
+
+
+async def test_behind_a_proxy_with_tls_pages_stay_at_its_address(
+    settings: Settings, database: Database
+) -> None:
+    public = "https://desk.example"
+    desk = msgspec.structs.replace(settings.desk, public_url=public)
+    runner = await serve(msgspec.structs.replace(settings, desk=desk), KEYS, database)
+    base = f"http://127.0.0.1:{desk.port}"
+    proxied = {"Host": "desk.example"}
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        async with http.get(f"{base}/login", headers=proxied) as page:
+            word = WORD.findall(await page.text())[0]
+            assert page.cookies[COOKIE]["secure"]
+            assert "connect-src 'self' wss://desk.example;" in page.headers["Content-Security-Policy"]
+            cookie = {"Cookie": f"{COOKIE}={page.cookies[COOKIE].value}"}
+        form = {"form_word": word, "number": "9001", "password": PASSWORD}
+        for origin, status in (("https://elsewhere.example", 403), (public, 303)):
+            sent = {**proxied, **cookie, "Origin": origin}
+            async with http.post(f"{base}/login", data=form, headers=sent, allow_redirects=False) as answer:
+                assert answer.status == status
+        cookie = {"Cookie": f"{COOKIE}={answer.cookies[COOKIE].value}"}
+        async with http.get(f"{base}/wall", headers={**proxied, **cookie}) as wall:
+            assert "wss://desk.example/push" in await wall.text()
+    await runner.cleanup()
+
+
+def test_the_push_server_lets_the_public_address_in() -> None:
+    settings = Settings(desk=DeskSettings(public_url="https://desk.example"))
+    assert "https://desk.example" in settings.desk_origins
+    assert Settings().page_push_url == "ws://127.0.0.1:8765/v1"
