@@ -75,6 +75,8 @@ export interface CallerContext {
   readonly label?: string;
   readonly started_us?: number;
   readonly queued_us?: number;
+  /** Their way through the IVR in words, "" when it says nothing: 查询案件 20261124-0001，12 秒后按 0. */
+  readonly way?: string;
   /** How long they had waited in earlier calls that they gave up, lately. */
   readonly waited_before_ms?: number;
   /** 保位回呼: the hotline calls them; they have kept their place in line since `queued_us`. */

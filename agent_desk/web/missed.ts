@@ -16,6 +16,8 @@ interface Caller {
   readonly wait_ms: number;
   readonly calls: number;
   readonly tries: number;
+  // Of a message (留言): where in the recording it begins, seconds.
+  readonly message_from_s: number;
 }
 
 export class Missed {
@@ -65,7 +67,7 @@ export class Missed {
   private row(caller: Caller): HTMLElement {
     const button = el("button", { class: "btn small", "aria-label": `回拨 ${caller.masked}` }, "回拨");
     button.addEventListener("click", () => this.onCall("call.dial", { number: caller.number, about: caller.conversation }));
-    const ways = [button];
+    const ways: HTMLElement[] = [button];
     if (caller.outcome === "message") {
       // The recording begins with the greeting: play from where the message does.
       const sound = `/api/recordings/${encodeURIComponent(caller.conversation)}/citizen#t=${caller.message_from_s}`;

@@ -41,7 +41,7 @@ async def load(session: AsyncSession, id_: str, *, lock: bool = False) -> Case |
 async def by_number(session: AsyncSession, number: str) -> Case | None:
     """The case that the citizen knows by that number."""
     row = await session.scalar(select(CaseRow).where(CaseRow.number == number))
-    return _case(row) if row is not None else None
+    return case_of(row) if row is not None else None
 
 
 async def of_citizen(
