@@ -19,7 +19,7 @@ PAGES := $(addprefix agent_desk/web/,agent.ts wall.ts recordings.ts)
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS = tests/unit tests/replay
 # Whole hotlines mostly wait for people who talk, so more of them run at once than there are cores.
-AT_ONCE = -n 4 --dist loadfile
+AT_ONCE = -n 5 --dist loadfile
 
 .PHONY: help setup machine switch demo test lint format unit bench lock clean
 
@@ -67,7 +67,7 @@ test: setup lint unit ## everything: checks, unit, replay, then a real Asterisk 
 	@echo "test: tests/integration"
 	@$(PYTEST) $(AT_ONCE) tests/integration
 	@echo "test: tests/browser"
-	@$(PYTEST) -n 2 --dist loadfile tests/browser
+	@$(PYTEST) -n 3 --dist loadfile tests/browser
 	@echo "test: all passed"
 
 lint: $(LINKED) $(MODULES) ## ruff, mypy --strict, the floors of the house (import-linter), tsc --strict
