@@ -12,6 +12,7 @@ from aiohttp import web
 from agent_desk.cases.desk import Desk
 from agent_desk.cases.files import FileViews
 from agent_desk.cases.intake import IntakeViews
+from agent_desk.cases.knowledge import KnowledgeViews
 from agent_desk.cases.scores import ScoreViews
 from agent_desk.cases.views import CaseViews
 from agent_desk.floor import Floor
@@ -47,6 +48,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(CaseViews(cases).routes())
     app.add_routes(IntakeViews(cases).routes())
     app.add_routes(ScoreViews(cases).routes())
+    app.add_routes(KnowledgeViews(cases).routes())
     app.router.add_get("/sip", SipDoor(settings).open, allow_head=False)
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:

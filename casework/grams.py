@@ -24,14 +24,28 @@ def phrases(query: str) -> list[list[str]]:
     return [_cut(run) for run in _runs(query)[:_MOST_RUNS]]
 
 
-def for_fts5(wanted: Iterable[Iterable[str]]) -> str:
+def single(wanted: Iterable[Iterable[str]]) -> list[list[str]]:
+    """Each gram of a query by itself: what to look for where not all of them need be there."""
+    return [[gram] for gram in dict.fromkeys(gram for phrase in wanted for gram in phrase)]
+
+
+def covered(text: str, query: str) -> float:
+    """The share of the query's grams, from 0 to 1, that stand in the text; 0 for a query without any."""
+    wanted, kept = single(phrases(query)), grams(text).split()
+    found = sum(any(gram.startswith(one) for gram in kept) for (one,) in wanted)
+    return found / len(wanted) if wanted else 0.0
+
+
+def for_fts5(wanted: Iterable[Iterable[str]], *, any_of: bool = False) -> str:
     """The query in the language of SQLite's FTS5; grams hold nothing that it could take for an operator."""
-    return " AND ".join(f'"{" ".join(phrase)}"{_star(phrase)}' for phrase in map(list, wanted))
+    joint = " OR " if any_of else " AND "
+    return joint.join(f'"{" ".join(phrase)}"{_star(phrase)}' for phrase in map(list, wanted))
 
 
-def for_tsquery(wanted: Iterable[Iterable[str]]) -> str:
+def for_tsquery(wanted: Iterable[Iterable[str]], *, any_of: bool = False) -> str:
     """The query in the language of PostgreSQL's to_tsquery."""
-    return " & ".join(
+    joint = " | " if any_of else " & "
+    return joint.join(
         f"({' <-> '.join(phrase)}{':*' if _star(phrase) else ''})" for phrase in map(list, wanted)
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from casework import city
 from casework.calendar import china
+from casework.faq import seed_knowledge
 from casework.staff import seed_staff, staff
 from casework.store import bulk
 from casework.store.matters import save_matters
@@ -32,8 +33,8 @@ class RealCity(HotlineError):
     """The database has units that are none of the made-up city's: invented cases do not belong there."""
 
 
-async def seed(settings: Settings, cases: int, progress: Progress) -> tuple[int, int, int]:
-    """Units, matters and people as far as they are missing, then cases; how many of the first three."""
+async def seed(settings: Settings, cases: int, progress: Progress) -> tuple[int, int, int, int]:
+    """Units, matters, people, knowledge as far as they are missing, then cases; how many of the first."""
     await ensure(settings)
     database = await Database.open(settings.database)
     try:
@@ -47,7 +48,7 @@ async def seed(settings: Settings, cases: int, progress: Progress) -> tuple[int,
         await database.close()
 
 
-async def _inhabit(database: Database, settings: Settings) -> tuple[int, int, int]:
+async def _inhabit(database: Database, settings: Settings) -> tuple[int, int, int, int]:
     units = city.city_units()
     matters, members = city.matters(units), staff(units)
     password, now_us = demo_password(settings), clock.now().utc_us
@@ -60,7 +61,8 @@ async def _inhabit(database: Database, settings: Settings) -> tuple[int, int, in
         await session.flush()
         await save_matters(session, matters)
         await seed_staff(session, members, password, now_us)
-    return len(units), len(matters), AGENTS + len(members)
+        known = await seed_knowledge(session, units, settings.node, now_us)
+    return len(units), len(matters), AGENTS + len(members), known
 
 
 async def _year(database: Database, node: str, count: int, progress: Progress) -> None:

@@ -261,12 +261,14 @@ def seed(
     settings: SettingsFile = None,
     cases: Annotated[int, typer.Option(min=0, max=5_000_000, help="a year's invented cases")] = 0,
 ) -> None:
-    """A made-up city in an empty database: units in four tiers, a catalogue of matters, people, cases."""
+    """A made-up city in an empty database: four tiers of units, matters, people, knowledge, cases."""
     site = settings_from(settings)[0]
     with ProgressBar(console=console) as bar:
         task = bar.add_task("cases", total=cases, visible=cases > 0)
         found = asyncio.run(city_of.seed(site, cases, lambda more: bar.advance(task, more)))
-    say(f"{found[0]} units, {found[1]} matters and {found[2]} people")
+    say(
+        f"{found[0]} units, {found[1]} matters and {found[2]} people; {found[3]} knowledge entries were added"
+    )
     say(f"the password of all of them is in {site.state / 'demo-password'}")
     if cases:
         say(f"about {cases} cases of the last year were added")

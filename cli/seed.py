@@ -7,6 +7,7 @@ from pathlib import Path
 
 from casework import city
 from casework.demo import seed_cases
+from casework.faq import seed_knowledge
 from casework.staff import seed_staff, staff
 from casework.store.matters import save_matters
 from hotline import clock, directory
@@ -17,6 +18,8 @@ from hotline.settings import Settings
 
 KNOWN_CITIZENS = 5
 """Citizens of the demo who have called before."""
+KNOWN_ANSWERS = 40
+"""Entries of its knowledge base: enough to look around, and it starts at once."""
 
 
 def demo_number(n: int) -> str:
@@ -45,6 +48,7 @@ async def seed(settings: Settings) -> None:
             await session.flush()
             await save_matters(session, city.matters(units))
             await seed_staff(session, staff(units), password, now_us)
+            await seed_knowledge(session, units, settings.node, now_us, KNOWN_ANSWERS)
         citizens = tuple(f"+86{demo_number(n)}" for n in range(1, KNOWN_CITIZENS + 1))
         await seed_cases(database, citizens, settings.node, now_us)
     finally:

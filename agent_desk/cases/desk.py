@@ -24,7 +24,8 @@ from hotline.directory import all_units
 from hotline.identity.people import Person, find_person
 from hotline.settings import Settings
 
-CASE_PATH = "/cases/{id:[a-z][a-z0-9_]*-[0-9A-Z]{26}}"
+ID = "{id:[a-z][a-z0-9_]*-[0-9A-Z]{26}}"
+CASE_PATH = f"/cases/{ID}"
 _DATABASE_S = 5.0
 _DOWN = "数据库暂不可用，请稍后重试；没有内容被保存"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from casework.moves import LABELS, Actor, Move
 from casework.organisation import Tree
 from casework.words import PLATFORM, Level, OutOfScope, Satisfaction
 from hotline.directory import Unit
+from hotline.local_time import day_start_us
 
 Typed = MultiMapping[Any]
 
@@ -140,6 +142,16 @@ def text(form: Typed, name: str) -> str:
     """A field's text; "" when it is missing. A file in its place is none."""
     value = form.get(name, "")
     return value if isinstance(value, str) else ""
+
+
+def day_us(day: str, later: int) -> int:
+    """When the day (2026-11-24) or one so many days later begins; 0 for none, BadForm for a wrong one."""
+    if not day:
+        return 0
+    try:
+        return day_start_us(date.fromisoformat(day) + timedelta(days=later))
+    except (ValueError, OverflowError):
+        raise BadForm("日期格式不对") from None
 
 
 def _field(name: str, units: list[tuple[str, str]]) -> Field:

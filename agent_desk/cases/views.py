@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
 
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,7 +28,6 @@ from casework.words import PLATFORM, CaseState, Part, Refusal
 from hotline import audit, clock
 from hotline.audit import Deed
 from hotline.identity.people import list_people
-from hotline.local_time import day_start_us
 from hotline.numbers import describe
 
 MOST = 100
@@ -284,16 +282,7 @@ def _wanted(request: web.Request, asker: Asker) -> Wanted:
         words="" if is_number else words,
         state=request.query.get("state", "")[:16],
         unit=request.query.get("unit", "")[:60],
-        since_us=_day_us(request.query.get("from", ""), 0),
-        until_us=_day_us(request.query.get("to", ""), 1),
+        since_us=forms.day_us(request.query.get("from", ""), 0),
+        until_us=forms.day_us(request.query.get("to", ""), 1),
         units=tuple(post.unit for post in asker.posts) if is_unit else None,
     )
-
-
-def _day_us(day: str, later: int) -> int:
-    if not day:
-        return 0
-    try:
-        return day_start_us(date.fromisoformat(day) + timedelta(days=later))
-    except (ValueError, OverflowError):
-        raise BadForm("日期格式不对") from None

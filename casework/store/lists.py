@@ -118,9 +118,9 @@ async def found(session: AsyncSession, wanted: Wanted, limit: int) -> list[Case]
     if wanted.words:
         is_alone = wanted == Wanted(words=wanted.words)
         hits = (
-            await search.hits(session, wanted.words, limit)
+            await search.CASES.hits(session, wanted.words, limit)
             if is_alone
-            else await search.hits(session, wanted.words)
+            else await search.CASES.hits(session, wanted.words)
         )
         if hits is None:
             return []

@@ -167,6 +167,31 @@ async def test_one_case_goes_the_whole_loop_through_the_hands_of_six_people(come
     assert [line for line in supervisor.complaints if "409" not in line] == []
 
 
+async def knowledge_is_written_on_a_phone(writer: Visitor, reviewer: Visitor) -> None:
+    """The platform's own entry, from an empty form to what everybody finds."""
+    page, base = writer.page, writer.base
+    await page.goto(f"{base}/knowledge?q=共享单车押金")
+    await page.click("text=写这个词条")
+    assert await page.input_value("#question") == "共享单车押金"
+    await page.fill("#answer", "W" * 300)
+    assert not await page.evaluate(WIDER)
+    await page.click("text=存为草稿")
+    await page.click("#act-submit button")
+    await writer.until("#standing", "待审核")
+    await reviewer.page.goto(f"{base}/knowledge")
+    assert not await reviewer.page.evaluate(WIDER)
+    await reviewer.page.click("text=共享单车押金")
+    await reviewer.page.click("#act-publish button")
+    await reviewer.until("#standing", "有效")
+    assert not await reviewer.page.evaluate(WIDER)
+    await page.goto(f"{base}/knowledge?q=单车押金怎么退")
+    await writer.until("#found", "共享单车押金")
+    assert not await page.evaluate(WIDER)
+    await page.goto(f"{base}/knowledge/missed")
+    await writer.until("main", "没有。")
+    assert writer.complaints == reviewer.complaints == []
+
+
 async def test_a_handler_works_at_360_pixels(chromium: Browser, base: str, come: Come) -> None:
     agent = await come(AGENT)
     await agent.page.goto(f"{agent.base}/cases/new")
@@ -180,4 +205,5 @@ async def test_a_handler_works_at_360_pixels(chromium: Browser, base: str, come:
         await visitor.page.goto(f"{base}{path}")
         assert not await visitor.page.evaluate(WIDER), path
     assert visitor.complaints == []
+    await knowledge_is_written_on_a_phone(visitor, await come(REVIEWER, PHONE))
     await context.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -24,6 +26,7 @@ from hotline.db.engine import Database
 from hotline.directory import save_units
 from hotline.identity.people import NewPerson, create_person, find_person, seed_people, set_enabled
 from hotline.identity.roles import Role
+from hotline.local_time import local_day
 from hotline.numbers import warm_up
 from hotline.settings import DeskSettings, Settings
 from tests.unit.test_desk import KEYS, PASSWORD, Browser, free_port
@@ -449,3 +452,153 @@ async def test_everybody_with_a_post_reads_the_tree_of_units_and_whose_duty_a_ma
     )
     assert "公安报警" not in text
     assert (await supervisor.get("/cases/catalogue"))[0] == 403
+
+
+SOCIAL = "social-security"
+EVIL = "<script>alert(1)</script>"
+ENTRY = re.compile(r"/knowledge/([a-z0-9_]+-[0-9A-Z]{26})")
+
+
+async def written(browser: Browser, **fields: str) -> str:
+    await browser.get("/knowledge/new")
+    form = {"question": "养老金怎么认证？", "answer": "手机或社区均可办理。"}
+    answer = await browser.post("/knowledge/new", **(form | fields))
+    found = ENTRY.search(answer.headers.get("Location", ""))
+    assert answer.status == 303 and found, await answer.text()
+    return found[1]
+
+
+async def put_in_force(writer: Browser, reviewer: Browser, id_: str, seq: int) -> None:
+    for browser, act, read in ((writer, "submit", seq), (reviewer, "publish", seq + 1)):
+        answer = await browser.post(f"/knowledge/{id_}/{act}", seq=str(read))
+        assert answer.status == 303, await answer.text()
+
+
+async def test_what_a_unit_writes_is_reviewed_found_by_agents_and_gone_when_it_is_taken_off(
+    door: Door, database: Database
+) -> None:
+    agent, reviewer, writer = await door.of(AGENT), await door.of(REVIEWER), await door.of(HANDLERS[SOCIAL])
+    _, text = await agent.get("/knowledge?q=养老金认证")
+    assert "没有有效的词条" in text
+    _, text = await writer.get("/knowledge/missed")
+    assert "养老金认证" in text and "1 次" in text
+    id_ = await written(writer)
+    assert "养老金怎么认证" in (await writer.get("/knowledge"))[1]
+    answer = await reviewer.post(f"/knowledge/{id_}/publish", seq="1")
+    assert answer.status == 409 and "词条当前状态不能进行此操作" in await answer.text()
+    await put_in_force(writer, reviewer, id_, 1)
+    _, text = await agent.get("/knowledge?q=养老金认证")
+    assert id_ in text and "手机或社区均可办理。" in text
+    assert "养老金认证" not in (await writer.get("/knowledge/missed"))[1]
+    answer = await writer.post(f"/knowledge/{id_}/edit", seq="3", question="养老金怎么认证？", answer="新")
+    assert answer.status == 303
+    answer = await writer.post(f"/knowledge/{id_}/edit", seq="3", question="迟到", answer="保留这句")
+    assert answer.status == 409 and "词条已被他人修改" in (text := await answer.text()) and "保留这句" in text
+    assert "手机或社区均可办理。" in (await agent.get(f"/knowledge/{id_}"))[1], "the draft is not told"
+    answer = await reviewer.post(f"/knowledge/{id_}/withdraw", seq="4", reason="政策\0已变")
+    assert answer.status == 303
+    assert (await agent.get(f"/knowledge/{id_}"))[0] == 403
+    assert "没有有效的词条" in (await agent.get("/knowledge?q=养老金认证"))[1]
+    async with database.read() as session:
+        deeds = await audit.newest(session, 9)
+    assert [deed.what for deed in deeds] == [
+        f"knowledge.{act}" for act in ("withdraw", "write", "publish", "submit", "write")
+    ]
+    assert (deeds[0].whom, deeds[0].why) == (f"{id_} 5", "政策已变")
+
+
+async def test_who_may_not_see_an_entry_is_told_no_more_than_if_there_were_none(door: Door) -> None:
+    writer, other = await door.of(HANDLERS[SOCIAL]), await door.of(HANDLERS["heating"])
+    agent, supervisor = await door.of(AGENT), await door.of("9001")
+    id_ = await written(writer)
+    for browser in (other, agent):
+        foreign = await browser.get(f"/knowledge/{id_}")
+        assert foreign == await browser.get(f"/knowledge/n1-{'0' * 26}") and foreign[0] == 403
+        assert (await browser.get(f"/knowledge/{id_}/edit"))[0] == 403
+        for act in ("submit", "publish", "withdraw", "edit"):
+            assert (await browser.post(f"/knowledge/{id_}/{act}", seq="1", reason="x")).status == 403
+    for path in ("/knowledge/new", "/knowledge/missed"):
+        assert (await agent.get(path))[0] == 403
+    assert (await agent.post("/knowledge/new", question="x", answer="y")).status == 403
+    for path in ("/knowledge", "/knowledge/missed", "/api/knowledge?q=x"):
+        assert (await supervisor.get(path))[0] == 403, "no post, no knowledge"
+    _, text = await writer.get(f"/knowledge/{id_}")
+    assert 'id="act-publish"' not in text and 'id="act-submit"' in text
+
+
+async def test_an_entry_whose_time_is_over_is_never_shown_as_valid(door: Door) -> None:
+    agent, reviewer, writer = await door.of(AGENT), await door.of(REVIEWER), await door.of(HANDLERS[SOCIAL])
+    today = local_day(clock.now().utc_us)
+    id_ = await written(writer, since="2024-01-01", until="2024-12-31")
+    answer = await writer.post(f"/knowledge/{id_}/submit", seq="1")
+    assert answer.status == 409 and "有效期已过" in await answer.text()
+    for fields, message in (
+        ({"until": "2024-02-30"}, "日期格式不对"),
+        ({"since": "2025-01-02", "until": "2025-01-01"}, "有效期的终止日期不能早于起始日期"),
+        ({"answer": " "}, "请填写答案"),
+    ):
+        form = {"question": "保留<这句>", "answer": "答", "seq": "1"} | fields
+        answer = await writer.post(f"/knowledge/{id_}/edit", **form)
+        assert answer.status == 409 and message in (text := await answer.text())
+        assert "保留&lt;这句&gt;" in text
+    later = await written(writer, since=(today + timedelta(days=1)).isoformat())
+    await put_in_force(writer, reviewer, later, 1)
+    assert "没有有效的词条" in (await agent.get("/knowledge?q=养老金认证"))[1]
+    _, text = await agent.get(f"/knowledge/{later}")
+    assert "尚未生效" in text and "此内容目前不能作为答复依据" in text
+    last = await written(writer, until=today.isoformat())
+    await put_in_force(writer, reviewer, last, 1)
+    assert last in (await agent.get("/knowledge?q=养老金认证"))[1], "the last day is within"
+
+
+async def test_the_agents_page_is_told_what_answers_the_citizen_and_reports_what_nobody_wrote(
+    door: Door,
+) -> None:
+    agent, reviewer, writer = await door.of(AGENT), await door.of(REVIEWER), await door.of(HANDLERS[SOCIAL])
+    id_ = await written(writer, answer="手机办理。" * 100, topic="养老金资格认证", until="2099-12-31")
+    await put_in_force(writer, reviewer, id_, 1)
+    _, text = await agent.get("/api/knowledge?q=养老金认证")
+    (told,) = json.loads(text)["entries"]
+    assert told == {
+        "id": id_,
+        "question": "养老金怎么认证？",
+        "answer": ("手机办理。" * 100)[:300],
+        "is_cut": True,
+        "topic": "养老金资格认证",
+        "unit": "市人力资源和社会保障局",
+        "until": "2099-12-31",
+    }
+    assert json.loads((await agent.get("/api/knowledge?q="))[1]) == {"entries": []}
+    headers = {"Origin": agent.base, "X-Form-Word": agent.word}
+    path = agent.base + "/api/knowledge/missed"
+    for body, status, is_counted in (
+        ({"q": "养猫"}, 200, True),
+        ({"q": "养老金认证"}, 200, False),
+        ({"q": CITIZEN}, 200, False),
+        ({"q": 1}, 400, None),
+    ):
+        async with agent.http.post(path, json=body, headers=headers) as answer:
+            assert answer.status == status
+            assert is_counted is None or await answer.json() == {"is_counted": is_counted}
+    async with agent.http.post(path, json={"q": "养猫"}) as answer:
+        assert answer.status == 403
+    assert "养猫" in (await reviewer.get("/knowledge/missed"))[1]
+    async with aiohttp.ClientSession() as nobody, nobody.get(door.base + "/api/knowledge?q=x") as answer:
+        assert answer.status == 401
+
+
+async def test_what_stands_in_an_entry_or_was_sought_is_text_on_every_page(door: Door) -> None:
+    agent, reviewer, writer = await door.of(AGENT), await door.of(REVIEWER), await door.of(HANDLERS[SOCIAL])
+    id_ = await written(writer, question=EVIL, answer=f'"><img src=x>{EVIL}', topic=EVIL)
+    await put_in_force(writer, reviewer, id_, 1)
+    await agent.get("/knowledge?q=<img src=y> 甲乙丙")
+    for browser, path in (
+        (writer, "/knowledge"),
+        (agent, "/knowledge?q=<script>alert"),
+        (agent, f"/knowledge/{id_}"),
+        (writer, f"/knowledge/{id_}/edit"),
+        (writer, "/knowledge/missed"),
+        (writer, "/knowledge/new?q=<script>"),
+    ):
+        _, text = await browser.get(path)
+        assert "<script>" not in text and "<img" not in text and "&lt;" in text, path

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import casework.store.files
+import casework.store.knowledge
 import casework.store.matters
 import casework.store.posts
 import ctiserver.archive.tables
@@ -31,6 +32,7 @@ from hotline.errors import DatabaseUnavailable
 
 ROOMS = (
     casework.store.files,
+    casework.store.knowledge,
     casework.store.matters,
     casework.store.posts,
     CaseMoveRow,
@@ -49,8 +51,8 @@ def differences(connection: Connection) -> list[object]:
 
 
 def is_a_table_of_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """The index of words is made by each database's own means, and no table of SQLAlchemy's."""
-    return kind != "table" or not str(name).startswith("case_search")
+    """The indexes of words are made by each database's own means, and no tables of SQLAlchemy's."""
+    return kind != "table" or not str(name).startswith(("case_search", "knowledge_search"))
 
 
 def unit(number: int) -> UnitRow:
