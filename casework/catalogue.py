@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from casework.case import Case
 from casework.deadlines import ProfileName
 from casework.moves import TAIAN
 from casework.organisation import Tree, ground_name
@@ -83,6 +84,17 @@ def find(matters: Iterable[Matter], topic: str, words: str) -> Matter | None:
         if points > most:
             best, most = matter, points
     return best
+
+
+def alike(cases: Iterable[Case], matters: Sequence[Matter], *, topic: str, words: str) -> list[Case]:
+    """Those of the cases that are about the matter of these words; none where no matter is known.
+
+    国办发〔2025〕66号: the same matter of the same citizen is not sent out twice.
+    """
+    wanted = find(matters, topic, words)
+    if wanted is None:
+        return []
+    return [case for case in cases if find(matters, case.topic, f"{case.title} {case.text}") == wanted]
 
 
 def _by_ground(tree: Tree, ground: Unit | None, first: Unit | None) -> Suggestion | None:

@@ -14,8 +14,8 @@ from agent_desk.cases import forms
 from agent_desk.cases.desk import Asker, Desk, with_database
 from agent_desk.guard import api_session_of
 from casework.case import NAME_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Case
-from casework.catalogue import Suggestion, suggest
-from casework.service import NewCase, open_case
+from casework.catalogue import Matter, Suggestion, alike, suggest
+from casework.service import NewCase, cases_of, open_case
 from casework.store.matters import all_matters
 from casework.words import Kind, Part, Refusal
 from hotline import clock
@@ -24,6 +24,7 @@ from hotline.numbers import describe
 _FRONT = frozenset({Part.AGENT, Part.DISPATCHER, Part.SUPERVISOR})
 """Who takes cases in."""
 _MOST_MATTERS = 12
+_ALREADY = "该市民同一事项已有在办工单：请在原工单上催办，确为另一件事再受理"
 
 
 class Filing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +66,7 @@ class IntakeViews:
         """File what the form says; refused, it comes back as it was typed."""
         form = await request.post()
         names = [name for name in Filing.__struct_fields__ if name not in ("is_secret", "conversation")]
+        open_cases: list[Case] = []
         values: dict[str, Any] = {name: forms.text(form, name) for name in names}
         async with self._desk.database.read() as session:
             asker = await self._front(request, session)
@@ -73,12 +75,17 @@ class IntakeViews:
         except msgspec.ValidationError:
             message = "诉求类型不对，请重新选择"
         else:
-            case = await self._open(filing, asker)
-            if isinstance(case, Case):
-                raise web.HTTPSeeOther(f"/cases/{case.id}")
-            message = case.value
+            async with self._desk.database.read() as session:
+                open_cases = await self._alike(session, filing, await all_matters(session))
+            if open_cases and "is_other" not in form:
+                message = _ALREADY
+            else:
+                case = await self._open(filing, asker)
+                if isinstance(case, Case):
+                    raise web.HTTPSeeOther(f"/cases/{case.id}")
+                message = case.value
         async with self._desk.database.read() as session:
-            return await self._form_page(request, session, asker, form, message)
+            return await self._form_page(request, session, asker, form, message, open_cases)
 
     async def file(self, request: web.Request) -> web.Response:
         """The agent's page files a case during the call: 201 with its number, 422 with why not."""
@@ -94,12 +101,16 @@ class IntakeViews:
         )
 
     async def suggestion(self, request: web.Request) -> web.Response:
-        """Whom to send it to and why, from what is typed so far; `unit` null when nothing is known."""
+        """Whom to send it to and why, from what is typed so far; `unit` null when nothing is known.
+
+        With the citizen's open cases of the same matter: one of them is to be urged, not a second one filed.
+        """
         api_session_of(request)
         filing = _decoded(await request.read())
         async with self._desk.database.read() as session:
             await self._front(request, session)
             tree, matters = await self._desk.tree(session), await all_matters(session)
+            open_cases = await self._alike(session, filing, matters)
         words = f"{filing.title} {filing.text}"
         found = suggest(tree, matters, topic=filing.topic, place=filing.place or words, words=words)
         typed = filing.topic.strip()
@@ -108,6 +119,7 @@ class IntakeViews:
             {
                 **_told(found),
                 "matters": [{"name": one.name, "category": one.category} for one in fitting[:_MOST_MATTERS]],
+                "open": [_named(one) for one in open_cases],
             }
         )
 
@@ -117,11 +129,18 @@ class IntakeViews:
             raise web.HTTPForbidden
         return asker
 
-    async def _open(self, filing: Filing, asker: Asker) -> Case | Refusal:
+    async def _alike(self, session: AsyncSession, filing: Filing, matters: list[Matter]) -> list[Case]:
+        """The citizen's open cases of the matter that is being filed."""
+        cases = await cases_of(session, self._citizen(filing), is_open=True)
+        return alike(cases, matters, topic=filing.topic, words=f"{filing.title} {filing.text}")
+
+    def _citizen(self, filing: Filing) -> str:
         settings = self._desk.settings
-        citizen = describe(filing.number, settings.area_code, settings.city).key if filing.number else ""
+        return describe(filing.number, settings.area_code, settings.city).key[:64] if filing.number else ""
+
+    async def _open(self, filing: Filing, asker: Asker) -> Case | Refusal:
         new = NewCase(
-            citizen=citizen[:64],
+            citizen=self._citizen(filing),
             title=filing.title,
             text=filing.text,
             unit=filing.unit,
@@ -132,10 +151,16 @@ class IntakeViews:
             place=filing.place,
             is_secret=filing.is_secret,
         )
-        return await open_case(self._desk.database, new, settings.node, clock.now().utc_us)
+        return await open_case(self._desk.database, new, self._desk.settings.node, clock.now().utc_us)
 
     async def _form_page(
-        self, request: web.Request, session: AsyncSession, asker: Asker, form: forms.Typed, message: str = ""
+        self,
+        request: web.Request,
+        session: AsyncSession,
+        asker: Asker,
+        form: forms.Typed,
+        message: str = "",
+        open_cases: Iterable[Case] = (),
     ) -> web.Response:
         return self._desk.page(
             request,
@@ -147,6 +172,7 @@ class IntakeViews:
             matters=await all_matters(session),
             limits={"title": TITLE_LIMIT, "text": TEXT_LIMIT, "name": NAME_LIMIT},
             message=message,
+            open=[_named(one) for one in open_cases],
         )
 
 
@@ -155,6 +181,16 @@ def _decoded(body: bytes) -> Filing:
         return msgspec.json.decode(body, type=Filing)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise web.HTTPBadRequest from None
+
+
+def _named(case: Case) -> dict[str, str]:
+    return {
+        "id": case.id,
+        "number": case.number,
+        "title": case.title,
+        "state": case.state.label,
+        "unit": case.unit,
+    }
 
 
 def _told(found: Suggestion | None) -> dict[str, object]:

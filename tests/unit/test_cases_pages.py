@@ -116,6 +116,7 @@ async def taken_in(browser: Browser, **fields: str) -> str:
         "text": "三晚了",
         "place": "泰山区岱庙街道",
         "number": CITIZEN,
+        "is_other": "on",
     }
     await browser.get("/cases/new")
     answer = await browser.post("/cases/new", **(form | fields))
@@ -452,6 +453,36 @@ async def test_everybody_with_a_post_reads_the_tree_of_units_and_whose_duty_a_ma
     )
     assert "公安报警" not in text
     assert (await supervisor.get("/cases/catalogue"))[0] == 403
+
+
+async def test_who_calls_again_about_the_same_matter_is_not_given_a_second_case_by_oversight(
+    door: Door,
+) -> None:
+    """国办发〔2025〕66号: never two dispatches for one matter."""
+    agent = await door.of(AGENT)
+    first = await taken_in(agent)
+    again = {"kind": "求助", "title": "门口的路灯还是没亮", "text": "<i>", "number": CITIZEN}
+    answer = await agent.post("/cases/new", **again)
+    text = await answer.text()
+    assert answer.status == 400 and "已有在办工单" in text and f'href="/cases/{first}"' in text
+    assert again["title"] in text and "<i>" not in text
+    headers = {"Origin": agent.base, "X-Form-Word": agent.word}
+    path = agent.base + "/api/cases/suggestion"
+    for change, ids in (
+        ({}, [first]),
+        ({"number": "13805380000"}, []),
+        ({"number": ""}, []),
+        ({"title": "公交太慢", "text": ""}, []),
+        ({"title": "那件事", "text": "", "topic": "路灯维修"}, [first]),
+    ):
+        async with agent.http.post(path, json=again | change, headers=headers) as told:
+            assert [one["id"] for one in (await told.json())["open"]] == ids, change
+    second = await taken_in(agent)
+    assert second != first
+    for id_ in (first, second):
+        await made(agent, id_, "turn_away", ground="其他不属受理范围", way="市民自行处理")
+    answer = await agent.post("/cases/new", **again)
+    assert answer.status == 303, "what is closed stands in nobody's way"
 
 
 SOCIAL = "social-security"
