@@ -148,7 +148,12 @@ class Archive(_Move, frozen=True):
 
 
 class Urge(_Move, frozen=True):
-    """催办: the citizen asks again. The contact is added to the case; no second case is made."""
+    """催办: the citizen asks again. The contact is added to the case; no second case is made.
+
+    `conversation` is the call in which they asked, "" when it was none.
+    """
+
+    conversation: str = ""
 
 
 class Merge(_Move, frozen=True):

@@ -15,9 +15,19 @@ from casework.allowed import concerns
 from casework.attachments import MOST_FILES, Attachment, clean_name, media_type
 from casework.case import Case, case_number, check_new, step
 from casework.deadlines import Calendar, Light, NoCalendarYear
-from casework.history import BrokenLink, Entry, entry_of, opening
+from casework.history import BrokenLink, Entry, entry_of, move_of, opening
 from casework.lights import light_of, next_turn_us
-from casework.moves import Actor, Attach, CloseWithMaster, Dispatch, Merge, Move, Warn
+from casework.moves import (
+    Actor,
+    Attach,
+    CloseWithMaster,
+    Dispatch,
+    Merge,
+    Move,
+    Urge,
+    Warn,
+    tag_of,
+)
 from casework.store import cases as store
 from casework.store import files
 from casework.supervision import DAYS, SYSTEM, begun
@@ -45,12 +55,28 @@ class NewCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def open_case(database: Database, new: NewCase, node: str, now_us: int) -> Case | Refusal:
-    """受理: give it a number at once and keep it; a refusal if there are no words or too many."""
+    """受理: give it a number at once and keep it; a refusal if there are no words or too many.
+
+    The same words from the same conversation are the same case: whoever sent them has not got the answer.
+    """
     refusal = check_new(new.title, new.text, new.unit, new.topic, new.place)
     if refusal is not None:
         return refusal
+    new = _cleaned(new)
     async with database.begin() as session:
-        return await _open(session, _cleaned(new), node, now_us)
+        return await _twin(session, new) or await _open(session, new, node, now_us)
+
+
+async def urge_case(
+    database: Database, id_: str, move: Urge, now_us: int, calendar: Calendar
+) -> Case | Refusal | None:
+    """催办, as `move_case` does it; the same words from the same conversation count once."""
+    move = _cleaned(move)
+    async with database.read() as session:
+        entries = await store.history(session, id_) if move.conversation else []
+        if any(entry.move == tag_of(move) and move_of(entry) == move for entry in entries):
+            return await store.load(session, id_)
+    return await move_case(database, id_, move, now_us, calendar)
 
 
 async def move_case(
@@ -163,6 +189,16 @@ def journal(session: AsyncSession, until_us: int) -> AsyncIterator[Entry]:
 async def verify_history(session: AsyncSession) -> list[BrokenLink]:
     """Every place where a history is not what was written, and every day with a number missing."""
     return await store.verify(session)
+
+
+async def _twin(session: AsyncSession, new: NewCase) -> Case | None:
+    """The case that was taken in with these very words during the same conversation."""
+    for case in await store.of_conversation(session, new.conversation) if new.conversation else ():
+        if (case.title, case.text, case.kind, case.topic, case.place) == (
+            new.title.strip(), new.text, new.kind, new.topic, new.place,
+        ):  # fmt: skip
+            return case
+    return None
 
 
 async def _open(session: AsyncSession, new: NewCase, node: str, now_us: int) -> Case:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -11,15 +11,20 @@ from multidict import MultiDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import forms
-from agent_desk.cases.desk import Asker, Desk, with_database
+from agent_desk.cases.desk import CASE_PATH, Asker, Desk, with_database
 from agent_desk.guard import api_session_of
+from casework.allowed import barred
+from casework.calendar import china
 from casework.case import NAME_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Case
 from casework.catalogue import Matter, Suggestion, alike, suggest
-from casework.service import NewCase, cases_of, open_case
+from casework.moves import Urge
+from casework.service import NewCase, cases_of, open_case, urge_case
 from casework.store.matters import all_matters
 from casework.words import Kind, Part, Refusal
 from hotline import clock
 from hotline.numbers import describe
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 _FRONT = frozenset({Part.AGENT, Part.DISPATCHER, Part.SUPERVISOR})
 """Who takes cases in."""
@@ -41,6 +46,13 @@ class Filing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is_secret: bool = False
 
 
+class Urging(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a page sends when a citizen asks after an open case. `conversation`: the call's id."""
+
+    text: str
+    conversation: str = ""
+
+
 class IntakeViews:
     """The handlers."""
 
@@ -53,6 +65,7 @@ class IntakeViews:
             web.get("/cases/new", with_database(self.form)),
             web.post("/cases/new", with_database(self.take_in)),
             web.post("/api/cases", with_database(self.file)),
+            web.post("/api" + CASE_PATH + "/urge", with_database(self.urge)),
             web.post("/api/cases/suggestion", with_database(self.suggestion)),
         )
 
@@ -90,15 +103,30 @@ class IntakeViews:
     async def file(self, request: web.Request) -> web.Response:
         """The agent's page files a case during the call: 201 with its number, 422 with why not."""
         api_session_of(request)
-        filing = _decoded(await request.read())
+        filing = _decoded(await request.read(), Filing)
         async with self._desk.database.read() as session:
             asker = await self._front(request, session)
         case = await self._open(filing, asker)
         if isinstance(case, Refusal):
-            return web.json_response({"code": case.name.lower(), "message": case.value}, status=422)
+            return _refused(case)
         return web.json_response(
             {"id": case.id, "number": case.number, "state": case.state.value}, status=201
         )
+
+    async def urge(self, request: web.Request) -> web.Response:
+        """The agent's page adds a call to an open case (催办): 200 with how often by now, or 422."""
+        api_session_of(request)
+        urging = _decoded(await request.read(), Urging)
+        async with self._desk.database.read() as session:
+            asker = await self._front(request, session)
+            case = await self._desk.seen(request, session, asker)
+        actor = next((post for post in asker.posts if barred(case, Urge, post) is None), asker.posts[0])
+        move = Urge(actor=actor, reason=urging.text, conversation=urging.conversation[:80])
+        after = await urge_case(self._desk.database, case.id, move, clock.now().utc_us, china())
+        if isinstance(after, Refusal):
+            return _refused(after)
+        case = after or case
+        return web.json_response({"id": case.id, "number": case.number, "urged": case.urged})
 
     async def suggestion(self, request: web.Request) -> web.Response:
         """Whom to send it to and why, from what is typed so far; `unit` null when nothing is known.
@@ -106,7 +134,7 @@ class IntakeViews:
         With the citizen's open cases of the same matter: one of them is to be urged, not a second one filed.
         """
         api_session_of(request)
-        filing = _decoded(await request.read())
+        filing = _decoded(await request.read(), Filing)
         async with self._desk.database.read() as session:
             await self._front(request, session)
             tree, matters = await self._desk.tree(session), await all_matters(session)
@@ -176,9 +204,9 @@ class IntakeViews:
         )
 
 
-def _decoded(body: bytes) -> Filing:
+def _decoded(body: bytes, form: type[T]) -> T:
     try:
-        return msgspec.json.decode(body, type=Filing)
+        return msgspec.json.decode(body, type=form)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise web.HTTPBadRequest from None
 
@@ -191,6 +219,10 @@ def _named(case: Case) -> dict[str, str]:
         "state": case.state.label,
         "unit": case.unit,
     }
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    return web.json_response({"code": refusal.name.lower(), "message": refusal.value}, status=422)
 
 
 def _told(found: Suggestion | None) -> dict[str, object]:

@@ -63,6 +63,7 @@ def whole(case: Case, now_us: int) -> dict[str, object]:
         "is_first_assigned": case.is_first_assigned,
         "is_secret": case.is_secret,
         "citizen": mask(case.citizen) if case.citizen else "",
+        "conversation": case.conversation,
         "is_urgent_to_accept": case.state is CaseState.DISPATCHED,
         "accept_due": date_time(case.accept_due_us)[:16] if case.accept_due_us else "",
         "asked_due": date_time(case.asked.due_us)[:16] if case.asked and case.asked.due_us else "",

@@ -56,6 +56,12 @@ async def of_citizen(
     return [case_of(row) for row in rows]
 
 
+async def of_conversation(session: AsyncSession, conversation: str) -> list[Case]:
+    """The cases taken in during that conversation, the oldest first."""
+    query = select(CaseRow).where(CaseRow.conversation == conversation)
+    return [case_of(row) for row in await session.scalars(query.order_by(CaseRow.created_us, CaseRow.id))]
+
+
 async def followers(session: AsyncSession, master: str) -> list[str]:
     """The ids of the cases merged into this one that still wait for its end."""
     query = select(CaseRow.id).where(CaseRow.master == master, CaseRow.state == CaseState.MERGED.value)

@@ -311,6 +311,35 @@ async def test_a_page_files_a_case_during_the_call_and_is_told_its_number(door: 
         assert answer.status == 403
 
 
+async def test_an_answer_that_was_lost_on_the_way_costs_no_second_case_and_no_second_urging(
+    door: Door, database: Database
+) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    headers = {"Origin": agent.base, "X-Form-Word": agent.word}
+    filing = {"title": "路灯不亮", "text": "三晚了", "number": CITIZEN, "conversation": "n1-1.1"}
+
+    async def sent(path: str, **body: str) -> tuple[int, dict[str, object]]:
+        async with agent.http.post(agent.base + path, json=body, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    _, first = await sent("/api/cases", **filing)
+    _, again = await sent("/api/cases", **filing)
+    _, other = await sent("/api/cases", **filing | {"text": "路面也坏了"})
+    assert first["id"] == again["id"] != other["id"]
+    path, words = f"/api/cases/{first['id']}/urge", {"text": "还没来修", "conversation": "n1-2.1"}
+    assert await sent(path, **words) == await sent(path, **words)
+    status, told = await sent(path, **words | {"conversation": "n1-3.1"})
+    assert (status, told["number"], told["urged"]) == (200, first["number"], 2)
+    assert await sent(path, **words | {"text": " "}) == (422, {"code": "no_reason", "message": "请填写原因"})
+    assert (await sent(path, evil="1"))[0] == 400
+    assert (await sent(f"/api/cases/n1-{'0' * 26}/urge", **words))[0] == 403
+    async with database.read() as session:
+        moves = [entry.move for entry in await history_of(session, str(first["id"]))]
+    assert moves == ["open", "urge", "urge"]
+    _, text = await dispatcher.get(f"/cases/{first['id']}")
+    assert "n1-1.1" in text and "还没来修" in text
+
+
 async def test_posts_are_checked_when_they_are_given(database: Database) -> None:
     async with database.begin() as session:
         await create_person(session, NewPerson(number="8999", name="新人", role=Role.OFFICE), PASSWORD, 1)
