@@ -41,7 +41,6 @@ OUTCOME_ZH = {
     Outcome.CALLBACK: "转保位回呼",
     Outcome.MESSAGE: "留言",
 }
-CASE_STATE_ZH = {"open": "办理中", "closed": "已办结"}
 
 
 @functools.cache
@@ -91,7 +90,6 @@ def live_config(settings: Settings, session: Session, word: str) -> str:
                 "attempt": ATTEMPT_STATE_ZH,
                 "leg": LEG_STATE_ZH,
                 "outcome": OUTCOME_ZH,
-                "case": CASE_STATE_ZH,
                 "refusal": REFUSAL_ZH,
                 "oversight": OVERSIGHT_ZH,
                 "callback": CALLBACK_STATE_ZH,

@@ -17,6 +17,8 @@ from agent_desk.guard import SESSION, SESSION_ID
 from agent_desk.guard import api_session_of as _api_session
 from agent_desk.guard import session_of as _session
 from agent_desk.sessions import COOKIE, LIFETIME_US, Session, Sessions
+from casework.case import NAME_LIMIT, TEXT_LIMIT
+from casework.words import Kind
 from ctiserver import missed
 from hotline import clock, secret
 from hotline.db.engine import FAILURES, Database, reason
@@ -142,7 +144,9 @@ class Views:
         session = _session(request, Role.AGENT)
         if not session.seat:
             raise web.HTTPSeeOther("/seats")
-        return self._live_page(request, "agent.html", session)
+        limits = {"text": TEXT_LIMIT, "name": NAME_LIMIT}
+        kinds = [kind.value for kind in Kind]
+        return self._live_page(request, "agent.html", session, kinds=kinds, limits=limits)
 
     async def wall_page(self, request: web.Request) -> web.Response:
         """The seat wall (座席墙)."""
@@ -248,10 +252,10 @@ class Views:
             self._set_cookie(response, sid, None)
         return response
 
-    def _live_page(self, request: web.Request, name: str, session: Session) -> web.Response:
+    def _live_page(self, request: web.Request, name: str, session: Session, **values: object) -> web.Response:
         word = self._sessions.form_word(request[SESSION_ID])
         config = pages.live_config(self._settings, session, word)
-        return self._page(request, name, session, config=config, settings=self._settings)
+        return self._page(request, name, session, config=config, settings=self._settings, **values)
 
     def _page(self, request: web.Request, name: str, session: Session, **values: object) -> web.Response:
         word = self._sessions.form_word(request[SESSION_ID])

@@ -3,6 +3,7 @@
 import type { Action, Commands, Message, Push, Seat, SeatState } from "./api.js";
 import type { Op, PlainOp } from "./ask.js";
 import { type Call, paintCall } from "./call.js";
+import { CaseForm } from "./case-form.js";
 import { readConfig } from "./config.js";
 import { Directory } from "./directory.js";
 import { all, buttonById, buttons, byId, el, inputById, paintState, setText, stateBadge } from "./dom.js";
@@ -80,7 +81,10 @@ function paint(): void {
   const seat = mySeat();
   paintBar(seat);
   paintBanner(seat);
-  paintCall(currentCall(seat), seat, { config, isUp: link.isUp, ask });
+  const call = currentCall(seat);
+  paintCall(call, seat, { config, isUp: link.isUp, ask });
+  // A page loaded anew in the wrap-up no longer knows the call, but the form still has its draft.
+  if (link.hasBeenUp && (call || seat.state !== "wrap_up")) caseForm.follow(call);
   const can = allowed(seat);
   for (const button of buttons(document, "[data-op]")) button.disabled = !can.includes(button.dataset.op as Action);
   // Of a pair only what is possible now is there; the others stand still, so that hands find them.
@@ -170,7 +174,19 @@ function press(id: string): void {
   if (!button.disabled && !button.hidden) button.click();
 }
 
+// Whether words of a citizen stand unfiled; then nobody leaves, and it is said.
+function isHeldByDrafts(): boolean {
+  const unfiled = caseForm.unfiled();
+  if (unfiled) toast(`还有 ${unfiled} 件登记没有提交，请先提交或放弃`);
+  return unfiled > 0;
+}
+
+async function signOut(): Promise<void> {
+  if (!isHeldByDrafts() && (await ask("seat.sign_out", {}))) caseForm.forget();
+}
+
 const keyHelp = new KeyHelp();
+const caseForm = new CaseForm(config);
 const directory = new Directory(config, (op, named) => void ask(op, named as Commands[typeof op]), toast);
 const missed = new Missed(config, (op, args) => void ask(op, args));
 const link = new PushLink(config, { onPush, onLink: () => paint() });
@@ -178,11 +194,12 @@ const phone = config.has_phone
   ? new PhonePanel(config.seat, (secret) => ask("seat.phone", { secret }), () => TALKING.has(mySeat().state), () => ask("call.take_up", {}), paint)
   : null;
 
+byId("do-sign-out").addEventListener("click", () => void signOut());
 byId("do-sign-in").addEventListener("click", () => void ask("seat.sign_in", {}));
 byId("do-not-ready").addEventListener("click", () => openReasons(Boolean(byId("reasons").hidden)));
 byId("messages-open").addEventListener("click", () => openMessages(Boolean(byId("messages").hidden)));
 byId("do-three-way").addEventListener("click", () => directory.focus());
-for (const id of ["do-ready", "do-wrap-up", "do-sign-out", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-rate", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower", "do-withdraw-rest"]) {
+for (const id of ["do-ready", "do-wrap-up", "do-leave", "do-hang-up", "do-hold", "do-retrieve", "do-merge", "do-complete", "do-requeue", "do-rate", "do-mute", "do-unmute", "do-pause", "do-resume", "do-raise", "do-lower", "do-withdraw-rest"]) {
   byId(id).addEventListener("click", () => void ask(byId(id).dataset.op as PlainOp, {}));
 }
 // Each key goes out as it is typed, and stays in sight.
@@ -204,15 +221,17 @@ document.addEventListener("click", (event) => {
   phone?.open(false);
 });
 byId("logout").addEventListener("submit", async (event) => {
-  // A seat that stays signed in without its agent would ring for nobody.
-  if (!allowed(mySeat()).includes("seat.sign_out")) return;
   event.preventDefault();
-  await ask("seat.sign_out", {});
+  if (isHeldByDrafts()) return;
+  // A seat that stays signed in without its agent would ring for nobody.
+  if (allowed(mySeat()).includes("seat.sign_out")) await ask("seat.sign_out", {});
+  caseForm.forget();
   (byId("logout") as HTMLFormElement).submit();
 });
 
 onKeys({
   deeds: {
+    case: () => caseForm.focus(),
     ready: () => !phone?.answer() && press(mySeat().state === "signed_out" ? "do-sign-in" : "do-ready"),
     not_ready: () => press("do-not-ready"),
     wrap_up: () => press("do-wrap-up"),

@@ -128,20 +128,14 @@ function paintCitizen(call: Call | null, seat: Seat, { config }: Page): void {
   keyed(byId("citizen-facts"), facts, (f) => f.text, (f) => el("span", {}, f.text), (node, f) => {
     node.className = f.isWarning ? "chip warn" : "chip";
   });
-  const cases = context?.cases ?? [];
   const contacts = context?.contacts ?? [];
   const row = () => el("tr", {}, el("td"), el("td"));
-  keyed(byId("cases"), cases, (c) => c.id, row, (node, c) => {
-    const state = config.words.case[c.state] ?? c.state;
-    paintRow(node, c.opened_us, [c.number, c.title, c.unit, state]);
-  });
   keyed(byId("contacts"), contacts, (c) => c.conversation, row, (node, c) => {
     const outcome = config.words.outcome[c.outcome] ?? c.outcome;
     paintRow(node, c.at_us, [outcome, c.agent && `工号 ${c.agent}`, c.talk_ms && `通话 ${duration(c.talk_ms * 1000)}`]);
   });
-  const nothing = context ? nothingFound(context) : "来电时自动显示";
-  paintEmpty("no-cases", cases, nothing);
-  paintEmpty("no-contacts", contacts, nothing);
+  byId("no-contacts").hidden = contacts.length > 0;
+  setText(byId("no-contacts"), context ? nothingFound(context) : "来电时自动显示");
 }
 
 function nothingFound(context: CallerContext): string {
@@ -173,9 +167,4 @@ function factsOf(context: CallerContext, queueName: (number: string) => string):
 function paintRow(node: HTMLElement, atUs: number, words: readonly (string | 0)[]): void {
   setText(node.firstChild!, dayAndMinute(atUs));
   setText(node.lastChild!, words.filter(Boolean).join(" · "));
-}
-
-function paintEmpty(id: string, items: readonly unknown[], message: string): void {
-  byId(id).hidden = items.length > 0;
-  setText(byId(id), message);
 }

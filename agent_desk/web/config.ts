@@ -23,7 +23,6 @@ export interface Config {
     readonly attempt: Readonly<Record<AttemptState, string>>;
     readonly leg: Readonly<Record<LegState, string>>;
     readonly outcome: Readonly<Record<string, string>>;
-    readonly case: Readonly<Record<string, string>>;
     readonly oversight: Readonly<Record<string, string>>;
     readonly callback: Readonly<Record<CallbackState, string>>;
   };

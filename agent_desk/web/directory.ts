@@ -73,6 +73,8 @@ export class Directory {
       const answer = await fetch("/api/directory");
       if (!answer.ok) throw new Error(`directory: ${answer.status}`);
       this.units = (await answer.json()).units;
+      // For the case form: a browser finds by either, the name or its initials.
+      byId("unit-names").replaceChildren(...this.units.map(({ name, initials }) => el("option", { value: name }, initials)));
       this.note("");
       setTimeout(() => void this.load(), this.nextMs());
     } catch {

@@ -4,6 +4,7 @@ import { byId, el, keyed, setText } from "./dom.js";
 import { type Deed, DEFAULTS, deeds, keyOf, named, resetKeys, setKey, shown } from "./keys.js";
 
 const WORDS: Readonly<Record<Deed, string>> = {
+  case: "登记：到登记表；已在表中时换下一件草稿",
   ready: "签入、示闲；网页话机振铃时接听",
   not_ready: "示忙，再按 1–9 选原因",
   wrap_up: "话后整理",

@@ -9,6 +9,7 @@ export const EMERGENCY_KEY = "F9";
 
 // What each is for, and its key as long as the agent has set none.
 export const DEFAULTS = {
+  case: "F1",
   ready: "F2",
   not_ready: "F3",
   wrap_up: "F4",

@@ -49,3 +49,7 @@ export function dayAndMinute(us: number): string {
   const p = parts(us);
   return `${p.month}-${p.day} ${p.hour}:${p.minute}`;
 }
+
+export function timeOfDay(us: number): string {
+  return dateTime(us).slice(-8);
+}

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from cli.seed import demo_number
 from cli.stage import Stage
 from hotline.directory import demo_directory
 from rehearsal.city import CitizenCall, City, answer, busy, no_answer
@@ -16,6 +17,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 AGENT, SEAT, SUPERVISOR = "1001", "8001", "9001"
 NUMBERS = {unit.name: unit.numbers[0] for unit in demo_directory()}
 EDUCATION, HOUSING = NUMBERS["市教育局"], NUMBERS["市住房和城乡建设局"]
+DISPATCHER, KNOWN_CITIZEN = "8101", demo_number(1)
+TOLD = "路灯三天不亮。晚上很黑，"
+DRAFTS = "Object.keys(localStorage).filter(k => k.startsWith('draft:')).map(k => k.slice(6))"
 STATE = "#seat-state"
 TILE = f".tile[data-key='{SEAT}']"
 
@@ -291,6 +295,64 @@ async def test_110_is_two_keys_away_raises_an_alarm_and_can_be_withdrawn(
     await agent.until("#attempts", "已撤回")
     await supervisor.until("#no-alarms", "目前没有告警")
     await finish(agent)
+
+
+async def test_a_case_typed_in_a_call_outlives_reload_and_the_next_call_and_reaches_the_dispatcher(
+    agent: Visitor, visit: Visit, city: City
+) -> None:
+    page, press = agent.page, agent.page.keyboard.press
+    await city.behave(SEAT, answer(after_s=0.3))
+    await be_ready(agent)
+    first = await dial(city, "13800005693", 17)
+    await agent.until(STATE, "通话")
+    await press("F1")
+    await page.keyboard.type(TOLD)
+    for key in ("Tab", "Tab"):
+        await press(key)
+    await page.keyboard.type("泰山区岱庙街道")
+    await agent.until("#case-suggestion", "市城市管理局")
+    await page.reload()
+    await agent.until(STATE, "通话")
+    assert await page.input_value("#case-text") == TOLD
+    (conversation,) = await page.evaluate(DRAFTS)
+    await first.hang_up()
+    await agent.until(STATE, "整理")
+    await be_ready(agent)
+    await page.click("#do-sign-out")
+    await agent.until("#toast", "还有 1 件登记没有提交")
+    await page.focus("#case-text")
+    await dial(city, KNOWN_CITIZEN, 18)
+    await agent.until(STATE, "通话")
+    await agent.until("#drafts", "未提交")
+    await press("End")
+    await page.keyboard.type("有老人摔倒。")
+    await page.route("**/api/cases", lambda route: route.abort("connectionreset"))
+    await press("Control+Enter")
+    await agent.until("#case-note", "草稿还在")
+    await page.unroute("**/api/cases")
+    assert await page.input_value("#case-text") == TOLD + "有老人摔倒。"
+    await press("Control+Enter")
+    await agent.until("#case-note", "已受理，编号")
+    number = (await page.inner_text("#case-note"))[-13:]
+
+    # The caller of now has open cases: one is urged, unless somebody says that it is another matter.
+    assert await page.input_value("#case-text") == ""
+    await page.fill("#case-text", "还没有人来修")
+    await press("Control+Enter")
+    await agent.until("#case-note", "请先选催办哪一件")
+    await press("Space")
+    await agent.until("#case-file", "催办")
+    await press("Control+Enter")
+    await agent.until("#case-note", "已催办")
+    await finish(agent)
+    assert await page.evaluate(DRAFTS) == []
+
+    dispatcher = await visit(LAPTOP)
+    await dispatcher.log_in(DISPATCHER)
+    await dispatcher.page.click(f".case-rows li:has-text('{number}') a")
+    await dispatcher.until("h1", TOLD.partition("。")[0])
+    await dispatcher.until("#conversation", conversation)
+    assert dispatcher.complaints == []
 
 
 async def test_a_page_that_is_reloaded_in_a_call_shows_the_call_again(agent: Visitor, city: City) -> None:
