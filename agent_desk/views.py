@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 import msgspec
 import structlog
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk import listing, pages
 from agent_desk.floor import TOKEN_US, Floor
@@ -20,6 +22,7 @@ from agent_desk.sessions import COOKIE, LIFETIME_US, Session, Sessions
 from casework.case import NAME_LIMIT, TEXT_LIMIT
 from casework.words import Kind
 from ctiserver import missed
+from ctiserver.workday import workday
 from hotline import clock, secret
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.directory import UnitKind, all_units
@@ -42,6 +45,8 @@ _SCREEN = Person(number="screen", name=Role.WALL.label, role=Role.WALL, enabled=
 _OVERSEERS = frozenset({Role.SUPERVISOR, Role.ADMIN, Role.WALL})
 _BUSY = "登录人数较多，请稍候几秒再试"
 _DATABASE_DOWN = "暂时无法核对密码，请稍后再试；已登录的座席不受影响"
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -75,6 +80,7 @@ class Views:
             web.post("/api/token", self.push_token),
             web.get("/api/directory", self.directory),
             web.get("/api/missed", self.missed),
+            web.get("/api/workday", self.workday),
             web.get("/healthz", self.health),
             web.static("/static", pages.HERE / "static"),
         )
@@ -198,11 +204,8 @@ class Views:
     async def directory(self, request: web.Request) -> web.Response:
         """The departments, in their order; emergency services have buttons of their own."""
         _api_session(request)
-        try:
-            async with asyncio.timeout(_DATABASE_S), self._database.read() as session:
-                units = await all_units(session)
-        except FAILURES as error:
-            log.warning("desk_directory_without_database", why=reason(error))
+        units = await self._known("directory", all_units)
+        if units is None:
             return web.json_response({"message": "通讯录暂不可用，稍后自动重试"}, status=503)
         now_us = clock.now().utc_us
         listed = [listing.shown(unit, now_us) for unit in units if unit.kind is not UnitKind.EMERGENCY]
@@ -212,11 +215,8 @@ class Views:
         """Who called in vain of late and waits to be called back (漏接)."""
         _api_session(request)
         since_us = clock.now().utc_us - MISSED_DAYS * 86_400 * SECOND_US
-        try:
-            async with asyncio.timeout(_DATABASE_S), self._database.read() as session:
-                callers = await missed.waiting(session, since_us, MOST_MISSED)
-        except FAILURES as error:
-            log.warning("desk_missed_without_database", why=reason(error))
+        callers = await self._known("missed", lambda asked: missed.waiting(asked, since_us, MOST_MISSED))
+        if callers is None:
             return web.json_response({"message": "漏接列表暂不可用，稍后自动重试"}, status=503)
         area, city = self._settings.area_code, self._settings.city
         listed = [
@@ -225,9 +225,27 @@ class Views:
         ]
         return web.json_response({"callers": listed})
 
+    async def workday(self, request: web.Request) -> web.Response:
+        """The agent's own figures of the day; nobody else's are to be had here."""
+        agent, now_us = _api_session(request).person.number, clock.now().utc_us
+        level_s = self._settings.queue.service_level_s
+        day = await self._known("workday", lambda asked: workday(asked, agent, now_us, level_s))
+        if day is None:
+            return web.json_response({"message": "今日统计暂不可用，稍后自动重试"}, status=503)
+        return web.json_response(msgspec.structs.asdict(day))
+
     async def health(self, _request: web.Request) -> web.Response:
         """That this process answers; says nothing else to nobody in particular."""
         return web.json_response({"desk": "ok"})
+
+    async def _known(self, what: str, ask: Callable[[AsyncSession], Awaitable[T]]) -> T | None:
+        """What the database says within its second; None when it fails or is late."""
+        try:
+            async with asyncio.timeout(_DATABASE_S), self._database.read() as session:
+                return await ask(session)
+        except FAILURES as error:
+            log.warning("desk_list_without_database", what=what, why=reason(error))
+            return None
 
     async def _is_welcome(self, session: Session) -> bool:
         """Whether the person is still let in. A silent database locks nobody out in mid-shift."""

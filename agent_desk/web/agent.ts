@@ -14,6 +14,7 @@ import { PhonePanel } from "./phone-panel.js";
 import { PushLink } from "./push.js";
 import { paintQueue, together } from "./queue.js";
 import { dayAndMinute, since } from "./time.js";
+import { Workday } from "./workday.js";
 
 const TOAST_MS = 6000;
 // Times run on without a push.
@@ -94,6 +95,7 @@ function paint(): void {
   directory.allow(can);
   missed.allow(can);
   phone?.paint(seat, link.isUp && link.seen.linked && isMine(seat));
+  workday.follow(seat.state);
   document.title = seat.state === "ringing" ? `来电 · ${title}` : title;
   paintTimes(seat);
 }
@@ -187,6 +189,7 @@ async function signOut(): Promise<void> {
 
 const keyHelp = new KeyHelp();
 const caseForm = new CaseForm(config);
+const workday = new Workday();
 const directory = new Directory(config, (op, named) => void ask(op, named as Commands[typeof op]), toast);
 const missed = new Missed(config, (op, args) => void ask(op, args));
 const link = new PushLink(config, { onPush, onLink: () => paint() });

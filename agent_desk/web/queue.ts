@@ -7,7 +7,7 @@ import { since } from "./time.js";
 // What is shown of one queue, or of all together.
 export type Figures = Partial<Pick<Queue, "waiting" | "answered" | "in_time" | "abandoned" | "short_abandoned" | "oldest_us">>;
 
-const percent = (part: number, whole: number) => (whole ? `${((100 * part) / whole).toFixed(1)}%` : "–");
+export const percent = (part: number, whole: number) => (whole ? `${((100 * part) / whole).toFixed(1)}%` : "–");
 
 // 15-second rate (GB/T 33358): answered in time ÷ (answered + abandoned). Short abandons are on neither side.
 export function rates(queue: Figures) {

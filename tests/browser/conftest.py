@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -74,7 +75,7 @@ class Visitor:
         await self.page.click(f"button[value='{seat}']")
         await self.until("#seat-state", "签入")
 
-    async def until(self, where: str, text: str, within_s: float = 10.0) -> None:
+    async def until(self, where: str, text: str | re.Pattern[str], within_s: float = 10.0) -> None:
         """Return as soon as the place shows the text; say what the page shows instead when it does not."""
         try:
             await self.page.locator(where).filter(has_text=text).first.wait_for(timeout=within_s * 1000)

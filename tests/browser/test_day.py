@@ -1,6 +1,7 @@
 """Owns an agent's and a supervisor's day in a real browser on a real hotline: pop, talk, three-way, wall."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -346,6 +347,7 @@ async def test_a_case_typed_in_a_call_outlives_reload_and_the_next_call_and_reac
     await agent.until("#case-note", "已催办")
     await finish(agent)
     assert await page.evaluate(DRAFTS) == []
+    await agent.until("#day-calls", re.compile("[1-9]"))
 
     dispatcher = await visit(LAPTOP)
     await dispatcher.log_in(DISPATCHER)
