@@ -133,6 +133,7 @@ async def test_an_agent_logs_in_chooses_a_seat_and_gets_the_page(browser: Browse
     chosen = await browser.post("/seats", seat="8012")
     assert (chosen.status, chosen.headers["Location"]) == (303, "/agent?sign_in=1")
     status, text = await browser.get("/agent")
+    assert 'href="/knowledge"' in text, "answers are one click away"
     assert status == 200
     assert "8012 座席" in text
 
