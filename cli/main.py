@@ -96,7 +96,11 @@ def rehearse(
     rate: Annotated[float, typer.Option(min=0.1, max=50, help="calls a second")] = 2.0,
     seats: Annotated[int, typer.Option(min=1, max=57)] = 57,
     scenario: Annotated[
-        Scenario, typer.Option(help="full: also hold, consult, transfers, supervision and the rest")
+        Scenario,
+        typer.Option(
+            help="full: also hold, consult, transfers, supervision and the rest; "
+            "ivr: instead, every way through the IVR once, without --calls and --seats"
+        ),
     ] = Scenario.DEFAULT,
     kill: Annotated[
         list[Process] | None, typer.Option(help="kill -9 this process in the middle; may be repeated")

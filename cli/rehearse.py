@@ -5,6 +5,7 @@ site.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy import select
 
 from asterisk_conf.paths import NodePaths
 from asterisk_conf.ports import ami_host
+from cli.rehearse_ivr import QUEUES, ivr_rules, walk_the_ivr
 from cli.run import Say, home_of_switch
 from cli.stage import Stage, stage, stage_settings
 from ctiserver.store.tables import CallRow, SupervisionRow, ThirdPartyAttemptRow
@@ -40,6 +42,8 @@ class Scenario(StrEnum):
     """Two talk; each tenth call becomes a three-way one, each twentieth one with 110."""
     FULL = "full"
     """Beside these, every other call tries in its turn what agents and supervisors can do."""
+    IVR = "ivr"
+    """Instead of these, every way through the IVR is walked once by keys, up to the queue; nobody answers."""
 
 
 class Process(StrEnum):
@@ -52,7 +56,9 @@ class Process(StrEnum):
 
 
 class CannotRehearse(HotlineError):
-    """A full rehearsal needs something that the settings do not give."""
+    """A rehearsal needs something that the settings do not give, or was asked for two things that do not go
+    together.
+    """
 
 
 async def rehearse(
@@ -68,12 +74,12 @@ async def rehearse(
     """`calls` real calls at `rate` a second to `seats` seats. Logs and recordings stay in
     state_dir/rehearsal.
     """
+    if scenario is Scenario.IVR:
+        return await rehearse_ivr(site, rate=rate, say=say, kill=kill)
     is_full = scenario is Scenario.FULL
     if is_full and not (site.supervisors.count and site.not_ready_reasons):
         raise CannotRehearse("a full rehearsal needs supervisors.count and not_ready_reasons in the settings")
-    state = site.state / "rehearsal"
-    if state.exists():
-        shutil.rmtree(state)
+    state = empty_state(site)
     staged = full_rules(site) if is_full else site
     standing = seats + EXTRA_SEATS if is_full else seats
     settings = stage_settings(staged, state, seats=standing, ports=free_ports(7))
@@ -92,19 +98,51 @@ def full_rules(site: Settings) -> Settings:
     """The site's rules, and what a full rehearsal tries although the site does without: queues for its
     drills, callbacks, and the preference for the last agent.
     """
-    taken = {queue.number for queue in site.queues} | {line.number for line in site.lines}
-    free = (str(number) for number in count(_FIRST_DRILL) if str(number) not in taken)
-    drills = tuple(
-        SkillSettings(id=f"drill{letter}", name=f"演练{letter.upper()}", number=number)
-        for letter, number in zip(ascii_lowercase[:DRILLS], free, strict=False)
-    )
     replace = msgspec.structs.replace
     return replace(
         site,
-        skills=(*site.skills, *drills),
+        skills=(*site.skills, *drill_queues(site, DRILLS)),
         callback=site.callback if site.callback_key else replace(site.callback, key=CallbackSettings().key),
         queue=site.queue if site.queue.last_agent_within_h else replace(site.queue, last_agent_within_h=1),
     )
+
+
+async def rehearse_ivr(site: Settings, *, rate: float, say: Say, kill: tuple[Process, ...] = ()) -> Report:
+    """Every way through the IVR once, `rate` begun a second; CannotRehearse together with a kill."""
+    if kill:
+        raise CannotRehearse("--kill is for rehearsals in which agents answer, not for --scenario ivr")
+    settings = stage_settings(ivr_stage_rules(site), empty_state(site), seats=1, ports=free_ports(7))
+    async with stage(settings, say) as there:
+        return await walk_the_ivr(there, rate, say)
+
+
+def ivr_stage_rules(site: Settings) -> Settings:
+    """`ivr_rules` with numbers that are free at this site."""
+    queues = drill_queues(site, QUEUES)
+    line = next(number for number in free_numbers(site) if number not in {q.number for q in queues})
+    return ivr_rules(site, queues, line)
+
+
+def drill_queues(site: Settings, how_many: int) -> tuple[SkillSettings, ...]:
+    """Queues for a rehearsal alone, beside the site's own."""
+    return tuple(
+        SkillSettings(id=f"drill{letter}", name=f"演练{letter.upper()}", number=number)
+        for letter, number in zip(ascii_lowercase[:how_many], free_numbers(site), strict=False)
+    )
+
+
+def free_numbers(site: Settings) -> Iterator[str]:
+    """Numbers that nothing at this site has."""
+    taken = {queue.number for queue in site.queues} | {line.number for line in site.lines}
+    return (str(number) for number in count(_FIRST_DRILL) if str(number) not in taken)
+
+
+def empty_state(site: Settings) -> Path:
+    """`leftovers`, with nothing in it any more."""
+    state = leftovers(site)
+    if state.exists():
+        shutil.rmtree(state)
+    return state
 
 
 def departments() -> tuple[str, ...]:

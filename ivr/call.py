@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from ctiserver.api.way import Step, write
+from ctiserver.api.way import PATH_VARIABLE, Step, write
 from hotline.ivr_settings import PERSON
 from ivr.catalogue import MANDARIN, SWITCH_LANGUAGES
 from ivr.errors import CommandFailed, EmergencyTyped
@@ -17,8 +17,6 @@ from ivr.session import Played
 
 Answer = TypeVar("Answer")
 
-PATH_VARIABLE = "HOTLINE_IVR_PATH"
-"""Channel variable that says which way through the IVR a call took (`ctiserver.api.way`)."""
 GRACE_S = 2.0
 """After what it announced, a step may take so much longer; then the dialplan takes the call over."""
 PAUSE_S = 4.0

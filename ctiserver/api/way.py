@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+PATH_VARIABLE = "HOTLINE_IVR_PATH"
+"""Channel variable that says which way through the IVR a call took; set at the beginning of each step."""
 LONGEST = 1000
 """Characters of a way that are kept: what is longer came from somebody who plays with the keys."""
 _STEP = re.compile(r"([a-z])([0-9*#-]{0,24})(?:@([0-9]{1,6}))?")

@@ -18,8 +18,8 @@ from ivr.app import IvrServer, serve
 from ivr.prompts import render_all
 from rehearsal import tones
 from rehearsal.city import City
-from rehearsal.switchboard import Switchboard
-from tests.integration.hearing import ALIKE, Queue, likeness, loudness, what_was_heard
+from rehearsal.hearing import ALIKE, likeness, loudness, what_was_heard
+from rehearsal.lobby import Lobby
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,21 +39,16 @@ async def ivr(hotline_settings: Settings, sounds: Path) -> AsyncIterator[IvrServ
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def queue(city: City, hotline_settings: Settings, hotline_secrets: Secrets) -> AsyncIterator[Queue]:
+async def queue(city: City, hotline_settings: Settings, hotline_secrets: Secrets) -> AsyncIterator[Lobby]:
     """The queue, watched; when the test is over nobody is on the line."""
-    seen = Queue()
-    session = Switchboard(seen.on_event)
     switch = hotline_settings.switch
-    await session.connect(switch.host, switch.ami_port, "cti", hotline_secrets.ami_cti)
-    yield seen
-    for leg in city.parties():
-        await city.hang_up(leg)
-        await leg.ended()
-    session.close()
+    async with Lobby.open(switch.host, switch.ami_port, hotline_secrets.ami_cti) as seen:
+        yield seen
+        await city.hang_up_all()
 
 
 async def test_a_citizen_hears_the_greeting_then_the_notice_then_waits_in_the_queue(
-    city: City, ivr: IvrServer, queue: Queue, sounds: Path
+    city: City, ivr: IvrServer, queue: Lobby, sounds: Path
 ) -> None:
     with capture_logs() as logs:
         call = await city.call("13800138001", n=1)
@@ -74,7 +69,7 @@ async def test_a_citizen_hears_the_greeting_then_the_notice_then_waits_in_the_qu
 
 
 async def test_a_key_skips_to_the_notice_which_is_heard_whole_whatever_is_pressed(
-    city: City, ivr: IvrServer, queue: Queue, sounds: Path
+    city: City, ivr: IvrServer, queue: Lobby, sounds: Path
 ) -> None:
     notice = tones.read(sounds / "hotline/recording.wav")
     with capture_logs() as logs:
@@ -91,7 +86,7 @@ async def test_a_key_skips_to_the_notice_which_is_heard_whole_whatever_is_presse
 
 
 async def test_who_types_110_comes_before_everybody_who_waits(
-    city: City, ivr: IvrServer, queue: Queue
+    city: City, ivr: IvrServer, queue: Lobby
 ) -> None:
     waiting = await city.call("13800138020", n=20)
     await queue.has("13800138020", within_s=16)
@@ -108,7 +103,7 @@ async def test_who_types_110_comes_before_everybody_who_waits(
 
 
 async def test_an_ivr_that_hangs_after_its_first_prompt_costs_the_caller_three_seconds(
-    city: City, ivr: IvrServer, queue: Queue, sounds: Path, monkeypatch: pytest.MonkeyPatch
+    city: City, ivr: IvrServer, queue: Lobby, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hangs(*_: object) -> None:
         await asyncio.Event().wait()
@@ -121,7 +116,7 @@ async def test_an_ivr_that_hangs_after_its_first_prompt_costs_the_caller_three_s
 
 
 async def test_the_queue_tells_its_second_caller_the_place_in_mandarin(
-    city: City, ivr: IvrServer, queue: Queue, sounds: Path
+    city: City, ivr: IvrServer, queue: Lobby, sounds: Path
 ) -> None:
     calls = [await city.call(f"1380013801{n}", n=n) for n in (1, 2)]
     for call in calls:
@@ -142,7 +137,7 @@ async def test_the_queue_tells_its_second_caller_the_place_in_mandarin(
 
 
 async def test_a_citizen_who_hangs_up_inside_the_greeting_leaves_nothing_behind(
-    city: City, ivr: IvrServer, queue: Queue
+    city: City, ivr: IvrServer, queue: Lobby
 ) -> None:
     with capture_logs() as logs:
         call = await city.call("13800138003", n=3)
@@ -158,7 +153,7 @@ async def test_a_citizen_who_hangs_up_inside_the_greeting_leaves_nothing_behind(
 
 
 async def test_a_greeting_that_is_missing_costs_the_citizen_only_that_sentence(
-    city: City, ivr: IvrServer, queue: Queue, sounds: Path
+    city: City, ivr: IvrServer, queue: Lobby, sounds: Path
 ) -> None:
     away = sounds / "hotline/greeting.away"
     (sounds / "hotline/greeting.wav").rename(away)
@@ -175,7 +170,7 @@ async def test_a_greeting_that_is_missing_costs_the_citizen_only_that_sentence(
 
 
 async def test_an_ivr_that_stops_inside_the_greeting_gives_the_citizen_to_the_queue_at_once(
-    city: City, ivr: IvrServer, queue: Queue
+    city: City, ivr: IvrServer, queue: Lobby
 ) -> None:
     call = await city.call("13800138006", n=6)
     await call.answered()
@@ -187,7 +182,7 @@ async def test_an_ivr_that_stops_inside_the_greeting_gives_the_citizen_to_the_qu
 
 
 async def test_a_hotline_without_its_ivr_takes_the_call_to_the_queue_at_once(
-    city: City, hotline_settings: Settings, queue: Queue, sounds: Path
+    city: City, hotline_settings: Settings, queue: Lobby, sounds: Path
 ) -> None:
     call = await city.call("13800138005", n=5)
     answered = await call.answered()

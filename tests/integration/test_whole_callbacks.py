@@ -22,8 +22,8 @@ from ivr.prompts import length_s
 from rehearsal import city as city_of
 from rehearsal import tones
 from rehearsal.city import CitizenCall
+from rehearsal.hearing import likeness, loudness, what_was_heard
 from rehearsal.ports import free_ports
-from tests.integration.hearing import likeness, loudness, what_was_heard
 from tests.integration.test_whole_consult import Span, matrix
 from tests.integration.test_whole_hotline import SEAT, everybody_gone, past_the_greeting, quiet, records
 

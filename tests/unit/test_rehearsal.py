@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from cli.rehearse import CannotRehearse, Scenario, rehearse
-from hotline.settings import Settings, SupervisorSettings
+from cli.rehearse import CannotRehearse, Process, Scenario, ivr_stage_rules, rehearse
+from hotline.ivr_settings import IvrSettings, ModeSettings
+from hotline.settings import LineSettings, Settings, SkillSettings, SupervisorSettings, check
+from rehearsal.hearing import ALIKE, likeness
 from rehearsal.legs import Kind, Leg
 from rehearsal.report import Report, Spread, Tried
 from rehearsal.scene import Claim
@@ -103,3 +106,34 @@ async def test_a_full_rehearsal_without_a_supervisors_phone_is_refused_by_name(t
     site = Settings(state_dir=str(tmp_path), supervisors=SupervisorSettings(count=0))
     with pytest.raises(CannotRehearse, match=r"supervisors\.count"):
         await rehearse(site, calls=1, rate=1.0, seats=1, say=lambda _: None, scenario=Scenario.FULL)
+
+
+async def test_nobody_is_killed_in_a_rehearsal_of_the_ivr(tmp_path: Path) -> None:
+    site = Settings(state_dir=str(tmp_path))
+    with pytest.raises(CannotRehearse, match="--kill"):
+        await rehearse(site, calls=1, rate=1.0, seats=1, say=str, scenario=Scenario.IVR, kill=(Process.IVR,))
+
+
+def test_the_ivrs_stage_keeps_a_sites_queues_lines_and_modes_and_passes_every_check() -> None:
+    queue, line = (
+        SkillSettings(id="taiwan", name="台胞", number="19901"),
+        LineSettings(number="19902", queue="19901", label="城建"),
+    )
+    mode = ModeSettings(id="storm", greeting="强降雨。")
+    site = Settings(skills=(queue,), lines=(line,), ivr=IvrSettings(modes=(mode,)))
+    staged = ivr_stage_rules(site)
+    check(staged)
+    assert (staged.skills[0], staged.lines[0], staged.ivr.modes[0]) == (queue, line, mode)
+    numbers = [each.number for each in (*staged.skills, *staged.lines)]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_a_prompt_is_told_from_another_by_its_course_of_sound_and_its_place_is_found() -> None:
+    one, other = ([math.sin(n * n / slow) for n in range(300)] for slow in (900, 700))
+    heard = [*([0.0] * 250), *one, *([0.0] * 250)]
+    like, at = likeness(heard, one)
+    assert like > ALIKE
+    assert at == pytest.approx(2.5, abs=0.02)
+    assert likeness(heard, other)[0] < ALIKE
+    assert likeness([0.0] * 800, one)[0] == 0, "silence is like nothing"
+    assert likeness([*one[:200], *([0.0] * 300)], one)[0] < ALIKE, "what was cut short was not heard"
