@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import cost, fanout, intake, memory, pop, three_way
+from bench import cost, fanout, intake, ivr, memory, pop, three_way
 
 Figures = dict[str, float]
 Verdicts = list[tuple[str, float, str, bool]]
@@ -69,12 +69,22 @@ def of_three_way(found: Figures) -> Verdicts:
     return verdicts
 
 
+def of_ivr(found: Figures) -> Verdicts:
+    """A hundred callers who hear prompts at once."""
+    gap, ratio = found["gap_ms"], found["ratio"]
+    return [
+        ("longest gap of 100 callers in the IVR, ms", gap, "≤ 200", gap <= ivr.GAP_BAR_MS),
+        ("CPU per caller in the IVR ÷ at Background()", ratio, "≤ 1.5", ratio <= ivr.RATIO_BAR),
+    ]
+
+
 ALL: dict[str, tuple[Callable[[], Figures], Callable[[Figures], Verdicts]]] = {
     "intake": (intake.measure, of_intake),
     "fanout": (fanout.measure, of_fanout),
     "memory": (memory.measure, of_memory),
     "pop": (pop.measure, of_pop),
     "three_way": (three_way.measure, of_three_way),
+    "ivr": (ivr.measure, of_ivr),
     "cost": (cost.measure, of_cost),
 }
 
