@@ -64,6 +64,7 @@ async def test_words_and_filters_must_hold_together(database: Database) -> None:
 
 
 @given(words=st.text(), more=st.text())
+@pytest.mark.slow
 def test_a_text_holds_the_grams_of_whatever_stands_in_it(words: str, more: str) -> None:
     kept = f" {grams(f'{more} {words} {more}')} "
     for phrase in phrases(words):

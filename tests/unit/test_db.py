@@ -82,6 +82,7 @@ async def test_the_comparison_would_notice_a_missing_index(database: Database) -
         assert len(await connection.run_sync(differences)) == 1
 
 
+@pytest.mark.slow
 async def test_upgrading_twice_and_at_once_is_harmless(tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'down' / 'hotline.db'}"
     await asyncio.gather(upgrade(url), upgrade(url), upgrade(url))
@@ -89,6 +90,7 @@ async def test_upgrading_twice_and_at_once_is_harmless(tmp_path: Path) -> None:
     await (await Database.open(url)).close()
 
 
+@pytest.mark.slow
 async def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "hotline.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -112,6 +112,7 @@ async def test_the_emergency_centre_hears_at_once_and_gets_the_case(room: Room, 
     assert heard.said["third"] == {"n": 1, "number": "110", "label": "110", "state": "calling"}
 
 
+@pytest.mark.slow
 async def test_a_database_that_hangs_or_fails_does_not_hold_up_an_emergency(
     room: Room, one: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,7 @@ def test_words_that_say_nothing_too_much_or_end_before_they_begin_are_refused() 
 
 
 @given(since=st.integers(0, 9), until=st.integers(0, 9), now=st.integers(0, 9))
+@pytest.mark.slow
 def test_an_entry_is_valid_from_its_first_instant_up_to_its_end_and_never_after(
     since: int, until: int, now: int
 ) -> None:

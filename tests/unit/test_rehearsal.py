@@ -129,11 +129,11 @@ def test_the_ivrs_stage_keeps_a_sites_queues_lines_and_modes_and_passes_every_ch
 
 
 def test_a_prompt_is_told_from_another_by_its_course_of_sound_and_its_place_is_found() -> None:
-    one, other = ([math.sin(n * n / slow) for n in range(300)] for slow in (900, 700))
+    one, other = ([math.sin(n * n / slow) for n in range(600)] for slow in (900, 700))
     heard = [*([0.0] * 250), *one, *([0.0] * 250)]
     like, at = likeness(heard, one)
     assert like > ALIKE
     assert at == pytest.approx(2.5, abs=0.02)
     assert likeness(heard, other)[0] < ALIKE
-    assert likeness([0.0] * 800, one)[0] == 0, "silence is like nothing"
-    assert likeness([*one[:200], *([0.0] * 300)], one)[0] < ALIKE, "what was cut short was not heard"
+    assert likeness([0.0] * 1100, one)[0] == 0, "silence is like nothing"
+    assert likeness([*one[:200], *([0.0] * 600)], one)[0] < ALIKE, "what was cut short was not heard"
