@@ -190,7 +190,8 @@ async def test_the_agent_mutes_pauses_the_recording_raises_a_hand_and_types_keys
     await three_way(agent, "sjyj")
     await agent.until(STATE, "三方")
     third = await city.leg(EDUCATION)
-    await agent.page.locator("#keys").press_sequentially("1x#")
+    # As people type: a key sounds for 120 ms, and a pause must follow.
+    await agent.page.locator("#keys").press_sequentially("1x#", delay=300)
     await third.pressed("1#")
     assert await agent.page.input_value("#keys") == "1#"
     await finish(agent)
