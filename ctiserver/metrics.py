@@ -21,11 +21,10 @@ from ctiserver.ami.connection import Counters
 from ctiserver.api.pushes import Snapshot
 from ctiserver.api.states import Phase, SeatState
 from hotline.errors import PortBusy
+from hotline.local_time import SECOND_US
 from hotline.settings import LOOPBACK
 
 log = structlog.get_logger("ctiserver")
-
-_SECOND_US = 1_000_000
 
 
 class HookFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +112,7 @@ def _queues(figures: Figures) -> Iterator[Metric]:
         kept.add_metric([queue.name], queue.callbacks)
         waiting.add_metric([queue.name], queue.waiting)
         since = max(0, figures.now_us - queue.oldest_us) if queue.oldest_us else 0
-        longest.add_metric([queue.name], since / _SECOND_US)
+        longest.add_metric([queue.name], since / SECOND_US)
         for part in ("answered", "in_time", "abandoned", "short_abandoned"):
             level.add_metric([queue.name, part], getattr(queue, part))
         for why in ("overflow", "closed"):
@@ -174,7 +173,7 @@ def _hooks(figures: Figures) -> Iterator[Metric]:
     for hook in figures.hooks:
         waiting.add_metric([hook.name], hook.waiting)
         since = max(0, figures.now_us - hook.oldest_us) if hook.oldest_us else 0
-        oldest.add_metric([hook.name], since / _SECOND_US)
+        oldest.add_metric([hook.name], since / SECOND_US)
         gone.add_metric([hook.name], hook.is_gone)
     yield from (waiting, oldest, gone)
 

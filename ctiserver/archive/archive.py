@@ -19,10 +19,11 @@ from ctiserver.archive.records import Recording, Records
 from ctiserver.archive.rules import BadConversation, Call, Direction, Kept, Source, Step
 from ctiserver.archive.shelf import FULL, File, Shelf
 from hotline import clock
+from hotline.local_time import DAY_US
 
 PAGE = 50
 """How many calls are looked up at once."""
-_LATE_US = rules.DAY_US
+_LATE_US = DAY_US
 """How much later than newer calls one may come into the database and still be looked for."""
 
 log = structlog.get_logger("archive")
@@ -189,7 +190,7 @@ class Archive:
     async def _remove_expired(self, done: Pass) -> None:
         """Remove files whose time is over; a page for each pass."""
         now_us = clock.now().utc_us
-        begun_until_us = now_us - self._keep_days * rules.DAY_US
+        begun_until_us = now_us - self._keep_days * DAY_US
         for kept in await self._records.expired(now_us, begun_until_us, PAGE):
             if not rules.is_due(kept, self._keep_days, now_us):
                 continue

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from hotline.local_time import SECOND_US, local_day
+from hotline.local_time import DAY_US, SECOND_US, local_day
 
 LINGER_US = 2 * SECOND_US
 """After the end of a call, before its recording is looked at: Asterisk finishes the file meanwhile."""
@@ -16,7 +16,6 @@ PATIENCE_US = 60 * SECOND_US
 LEAST_GAP_MS = 1000
 """The two clocks and the moment between answer and first sound differ by less."""
 LONGEST_GREETING_MS = 300_000
-DAY_US = 86_400 * SECOND_US
 
 _UID = r"[0-9]{1,20}\.[0-9]{1,10}"
 _CONVERSATION = re.compile(rf"[a-z][a-z0-9_]{{0,30}}-{_UID}")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from ctiserver.archive import flac, health, rules
+from ctiserver.archive import flac, health
 from ctiserver.archive.archive import Archive
 from ctiserver.archive.errors import EncodingFailed, NoEncoder, OutOfPlace, SoundDiffers
 from ctiserver.archive.process import Keeper
@@ -26,6 +26,7 @@ from ctiserver.archive.tables import RecordingRow
 from hotline import clock
 from hotline.db.engine import Database
 from hotline.errors import HotlineError
+from hotline.local_time import DAY_US
 from hotline.settings import RecordingSettings, Settings
 from tests.unit.archive_room import KEEP_DAYS, Room, decoded, sha256, write_wav
 
@@ -65,7 +66,7 @@ async def test_both_directions_become_flac_with_the_very_same_samples(room: Room
         assert decoded(path) == sounds[Direction(row.direction)]
         assert (row.sha256, row.bytes, row.duration_ms) == (sha256(path), path.stat().st_size, 2000)
         assert (row.is_missing, row.gap_ms, row.removed_us) == (False, 0, 0)
-        assert row.expires_us == row.from_us + KEEP_DAYS * rules.DAY_US
+        assert row.expires_us == row.from_us + KEEP_DAYS * DAY_US
         assert path.stat().st_mode & 0o077 == 0
     assert room.wavs() == []
     assert room.files() == sorted(row.path for row in rows)
@@ -121,7 +122,7 @@ async def test_a_call_without_any_recording_is_said_to_have_none(room: Room) -> 
 
 async def test_many_calls_without_a_recording_are_all_found_and_only_once(room: Room) -> None:
     for n in range(130):
-        await room.call(f"1764000000.{n}", started_us=clock.now().utc_us - rules.DAY_US * (n % 3))
+        await room.call(f"1764000000.{n}", started_us=clock.now().utc_us - DAY_US * (n % 3))
     archive = room.archive()
     assert (await archive.run_once()).missing == 260
     await room.call("1764000001.1")
@@ -268,7 +269,7 @@ async def test_an_undisturbed_pass_has_as_many_steps_as_were_broken(sqlite_room:
 
 async def age(room: Room, days: int) -> None:
     """Let so many days go by for every recording."""
-    shift = days * rules.DAY_US
+    shift = days * DAY_US
     row = RecordingRow
     async with room.database.begin() as session:
         aged = update(row).values(from_us=row.from_us - shift, expires_us=row.expires_us - shift)
