@@ -231,17 +231,20 @@ export class CaseForm {
     const cases = draft?.cases ?? [];
     byId("case-about").hidden = cases.length === 0;
     const own = { id: NEW, number: "新诉求", title: "与以上工单无关，另行登记", unit: "", opened_us: 0 };
-    const make = ({ id, number, title, unit, opened_us }: typeof own) =>
+    const alike = new Set(this.suggested?.open.map(({ id }) => id));
+    const make = ({ id, number }: typeof own) =>
       el(
         "label",
         { class: "choice" },
         el("input", { type: "radio", name: "about", value: id }),
         el("b", {}, id === NEW ? number : `催办 ${number}`),
-        el("span", { class: "name" }, [title, unit, opened_us && dayAndMinute(opened_us)].filter(Boolean).join(" · ")),
+        el("span", { class: "name" }),
         ...(id === NEW ? [] : [el("a", { href: `/cases/${id}`, target: "_blank", rel: "noopener", "aria-label": `查看 ${number}` }, "查看")]),
       );
-    keyed(byId("case-choices"), cases.length ? [...cases, own] : [], ({ id }) => `${this.shown} ${id}`, make, (node, { id }) => {
+    keyed(byId("case-choices"), cases.length ? [...cases, own] : [], ({ id }) => `${this.shown} ${id}`, make, (node, { id, title, unit, opened_us }) => {
       (node.firstElementChild as HTMLInputElement).checked = draft?.about === id;
+      const words = [alike.has(id) && "同一事项", title, unit, opened_us && dayAndMinute(opened_us)];
+      setText(node.querySelector(".name")!, words.filter(Boolean).join(" · "));
     });
   }
 

@@ -12,6 +12,8 @@ export interface Suggestion {
   readonly unit: { readonly id: string; readonly name: string } | null;
   readonly reason: string;
   readonly topic: string;
+  // The citizen's open cases of the same matter.
+  readonly open: readonly { readonly id: string }[];
   readonly matters: readonly { readonly name: string; readonly category: string }[];
 }
 
