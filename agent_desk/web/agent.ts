@@ -9,10 +9,12 @@ import { Directory } from "./directory.js";
 import { all, buttonById, buttons, byId, el, inputById, paintState, setText, stateBadge } from "./dom.js";
 import { KeyHelp } from "./key-help.js";
 import { onKeys } from "./keys.js";
+import { Knowledge } from "./knowledge.js";
 import { Missed } from "./missed.js";
 import { PhonePanel } from "./phone-panel.js";
 import { PushLink } from "./push.js";
 import { paintQueue, together } from "./queue.js";
+import { followTabs } from "./tabs.js";
 import { dayAndMinute, since } from "./time.js";
 import { Workday } from "./workday.js";
 
@@ -191,7 +193,9 @@ const keyHelp = new KeyHelp();
 const caseForm = new CaseForm(config);
 const workday = new Workday();
 const directory = new Directory(config, (op, named) => void ask(op, named as Commands[typeof op]), toast);
+const knowledge = new Knowledge(config.form_word);
 const missed = new Missed(config, (op, args) => void ask(op, args));
+followTabs(byId("help-tabs"), { "tab-missed": () => void missed.load() });
 const link = new PushLink(config, { onPush, onLink: () => paint() });
 const phone = config.has_phone
   ? new PhonePanel(config.seat, (secret) => ask("seat.phone", { secret }), () => TALKING.has(mySeat().state), () => ask("call.take_up", {}), paint)
@@ -246,6 +250,10 @@ onKeys({
     three_way: () => {
       byId("tab-units").click();
       directory.focus();
+    },
+    knowledge: () => {
+      byId("tab-knowledge").click();
+      knowledge.focus();
     },
     hang_up: () => press("do-hang-up"),
   },

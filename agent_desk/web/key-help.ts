@@ -14,6 +14,7 @@ const WORDS: Readonly<Record<Deed, string>> = {
   leave: "离开，市民与第三方继续",
   recording: "暂停、恢复录音",
   three_way: "通讯录：三方、咨询、转接",
+  knowledge: "知识库",
   hang_up: "挂断",
 };
 

@@ -19,6 +19,7 @@ export const DEFAULTS = {
   leave: "F7",
   recording: "Shift+F7",
   three_way: "F8",
+  knowledge: "Shift+F8",
   hang_up: "F10",
 } as const;
 

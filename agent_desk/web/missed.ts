@@ -25,20 +25,11 @@ export class Missed {
   private isAllowed = false;
 
   constructor(private readonly config: Config, private readonly onCall: (op: "call.dial", args: { number: string; about: string }) => void) {
-    for (const [tab, shown] of [["tab-units", "units-panel"], ["tab-missed", "missed-panel"]] as const) {
-      byId(tab).addEventListener("click", () => this.show(tab, shown));
-    }
     void this.load();
     setInterval(() => void this.load(), EVERY_MS);
   }
 
-  private show(tab: string, shown: string): void {
-    for (const other of ["tab-units", "tab-missed"]) byId(other).setAttribute("aria-selected", String(other === tab));
-    for (const panel of ["units-panel", "missed-panel"]) byId(panel).hidden = panel !== shown;
-    if (shown === "missed-panel") void this.load();
-  }
-
-  private async load(): Promise<void> {
+  async load(): Promise<void> {
     try {
       const answer = await fetch("/api/missed");
       if (!answer.ok) throw new Error(`missed: ${answer.status}`);

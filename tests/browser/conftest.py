@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -28,6 +29,10 @@ QUIET = (
 )
 LAPTOP = {"width": 1366, "height": 768}
 LARGE = {"width": 1920, "height": 1080}
+AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text()
+FINDINGS = """async () => (await axe.run()).violations.flatMap(
+  ({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`))"""
+SHOTS = Path(__file__).parents[2] / "build" / "shots"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -105,3 +110,18 @@ async def visit(chromium: Browser, there: Stage) -> AsyncIterator[Callable[[dict
     yield come
     for context in contexts:
         await context.close()
+
+
+async def look_at(visitor: Visitor, name: str) -> list[str]:
+    """What axe finds on the page, and whether it is wider than the screen; a picture stays in build/shots."""
+    found: list[str] = []
+    for scheme in ("light", "dark"):
+        await visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for size in (LAPTOP, LARGE):
+            await visitor.page.set_viewport_size({"width": size["width"], "height": size["height"]})
+            await visitor.page.screenshot(path=SHOTS / f"{name}-{scheme}-{size['width']}.png")
+            if await visitor.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{name} is wider than {size['width']}")
+        await visitor.page.evaluate(AXE)
+        found += [f"{name} {scheme}: {finding}" for finding in await visitor.page.evaluate(FINDINGS)]
+    return found

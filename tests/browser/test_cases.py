@@ -21,7 +21,7 @@ from hotline.identity.roles import Role
 from hotline.numbers import warm_up
 from hotline.settings import DeskSettings, Settings
 from rehearsal.ports import free_ports
-from tests.browser.conftest import LAPTOP, Visitor
+from tests.browser.conftest import LAPTOP, Visitor, look_at
 from tests.unit.test_desk import KEYS, PASSWORD
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -207,3 +207,26 @@ async def test_a_handler_works_at_360_pixels(chromium: Browser, base: str, come:
     assert visitor.complaints == []
     await knowledge_is_written_on_a_phone(visitor, await come(REVIEWER, PHONE))
     await context.close()
+
+
+async def test_axe_finds_nothing_on_the_pages_of_casework_in_any_light(
+    chromium: Browser, base: str, come: Come
+) -> None:
+    agent = await come(AGENT)
+    await agent.page.goto(f"{agent.base}/cases/new")
+    await agent.page.fill("#title", "路灯不亮")
+    await agent.page.fill("#text", "小区门口的路灯三天不亮")
+    await agent.page.click("text=受理并编号")
+    context = await chromium.new_context()
+    visitor = Visitor(context, await context.new_page(), base, PASSWORD)
+    await visitor.log_in(DISPATCHER)
+    found: list[str] = []
+    for name in (
+        "cases", "cases/find?q=路灯", "cases/new", "cases/next", "cases/ledger", "cases/scores",
+        "cases/catalogue", "knowledge", "knowledge?q=路灯", "knowledge/new", "knowledge/missed",
+    ):  # fmt: skip
+        await visitor.page.goto(f"{base}/{name}")
+        found += await look_at(visitor, re.sub("[^a-z]+", "-", name))
+    await context.close()
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)

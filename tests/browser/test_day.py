@@ -358,6 +358,22 @@ async def test_a_case_typed_in_a_call_outlives_reload_and_the_next_call_and_reac
     assert dispatcher.complaints == []
 
 
+async def test_an_answer_is_found_as_one_types_and_a_vain_search_is_counted(agent: Visitor) -> None:
+    page = agent.page
+    await page.keyboard.press("Shift+F8")
+    await page.keyboard.type("路灯维修")
+    await agent.until("#knowledge .unit", "路灯维修由哪个部门负责")
+    await page.fill("#find-knowledge", "外星飞船")
+    await page.keyboard.press("Enter")
+    await agent.until("#no-knowledge", "没有检索到，已记入未检索到清单")
+    await page.fill("#find-knowledge", "13805386987")
+    await page.keyboard.press("Enter")
+    await agent.until("#no-knowledge", re.compile("^没有检索到$"))
+    assert await page.locator("#knowledge .unit").count() == 0
+    await page.click("#tab-units")
+    assert await page.is_hidden("#knowledge-panel")
+
+
 async def test_a_page_that_is_reloaded_in_a_call_shows_the_call_again(agent: Visitor, city: City) -> None:
     await city.behave(SEAT, answer(after_s=0.3))
     await be_ready(agent)

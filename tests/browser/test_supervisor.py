@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,16 +10,12 @@ from cli.stage import Stage
 from ctiserver.client import Client
 from hotline.secret import screen_word
 from rehearsal.city import answer
-from tests.browser.conftest import LAPTOP, LARGE, Visit, Visitor
+from tests.browser.conftest import LAPTOP, LARGE, Visit, Visitor, look_at
 from tests.browser.test_day import AGENT, SEAT, STATE, SUPERVISOR, TILE, be_ready, dial, finish
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PHONE = "8901"
-AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text()
-FINDINGS = """async () => (await axe.run()).violations.flatMap(
-  ({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`))"""
-SHOTS = Path(__file__).parents[2] / "build" / "shots"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -189,21 +184,6 @@ async def test_the_panel_fits_beside_57_seats(visit: Visit, size: dict[str, int]
     await wall.page.locator("#oversee").wait_for(state="hidden")
 
 
-async def look_at(visitor: Visitor, name: str) -> list[str]:
-    """What axe finds on the page, and whether it is wider than the screen; a picture stays in build/shots."""
-    found: list[str] = []
-    for scheme in ("light", "dark"):
-        await visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        for size in (LAPTOP, LARGE):
-            await visitor.page.set_viewport_size({"width": size["width"], "height": size["height"]})
-            await visitor.page.screenshot(path=SHOTS / f"{name}-{scheme}-{size['width']}.png")
-            if await visitor.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append(f"{name} is wider than {size['width']}")
-        await visitor.page.evaluate(AXE)
-        found += [f"{name} {scheme}: {finding}" for finding in await visitor.page.evaluate(FINDINGS)]
-    return found
-
-
 @pytest.mark.timeout(240)
 async def test_axe_finds_nothing_on_any_page_in_any_light(visit: Visit, there: Stage) -> None:
     visitor = await visit(LAPTOP)
@@ -223,8 +203,9 @@ async def test_axe_finds_nothing_on_any_page_in_any_light(visit: Visit, there: S
     call = await dial(there.city, "13800006009", 9, "Zhang San")
     await visitor.until(STATE, "通话")
     found += await look_at(visitor, "agent")
-    await visitor.page.click("#tab-missed")
-    found += await look_at(visitor, "missed")
+    for tab in ("knowledge", "missed"):
+        await visitor.page.click(f"#tab-{tab}")
+        found += await look_at(visitor, f"agent-{tab}")
     for name in ("wall", "big-screen"):
         watcher = await visit(LARGE)
         if name == "wall":
