@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from asterisk_conf.paths import NodePaths
 from asterisk_conf.ports import ami_host
-from cli.rehearse_ivr import QUEUES, ivr_rules, walk_the_ivr
+from cli.rehearse_ivr import QUEUES, ivr_rules, offered_callback, walk_the_ivr
 from cli.run import Say, home_of_switch
 from cli.stage import Stage, stage, stage_settings
 from ctiserver.store.tables import CallRow, SupervisionRow, ThirdPartyAttemptRow
@@ -24,7 +24,7 @@ from hotline import directory
 from hotline.db.engine import Database
 from hotline.errors import HotlineError
 from hotline.identity.roles import Role
-from hotline.settings import CallbackSettings, Settings, SkillSettings
+from hotline.settings import Settings, SkillSettings
 from rehearsal.crew import DRILLS, EXTRA_SEATS, Cast
 from rehearsal.ports import free_ports
 from rehearsal.report import Report
@@ -102,7 +102,7 @@ def full_rules(site: Settings) -> Settings:
     return replace(
         site,
         skills=(*site.skills, *drill_queues(site, DRILLS)),
-        callback=site.callback if site.callback_key else replace(site.callback, key=CallbackSettings().key),
+        callback=offered_callback(site),
         queue=site.queue if site.queue.last_agent_within_h else replace(site.queue, last_agent_within_h=1),
     )
 

@@ -69,8 +69,15 @@ def ivr_rules(site: Settings, queues: tuple[SkillSettings, ...], line: str) -> S
         skills=(*site.skills, *queues),
         lines=(*site.lines, own),
         ivr=ivr,
-        callback=site.callback if site.callback_key else replace(site.callback, key=CallbackSettings().key),
+        callback=offered_callback(site),
     )
+
+
+def offered_callback(site: Settings) -> CallbackSettings:
+    """The site's rules for callbacks, with a key where the site does without them."""
+    if site.callback_key:
+        return site.callback
+    return msgspec.structs.replace(site.callback, key=CallbackSettings().key)
 
 
 async def walk_the_ivr(there: Stage, rate: float, say: Callable[[str], None]) -> Report:
