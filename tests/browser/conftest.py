@@ -14,6 +14,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from cli.seed import demo_password
 from cli.stage import Stage, stage, stage_settings
 from hotline.settings import QueueSettings, Settings
+from rehearsal.city import City
 from rehearsal.ports import free_ports
 
 CHROMIUM = "/usr/bin/chromium"
@@ -27,6 +28,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+AGENT, SEAT = "1001", "8001"
 LAPTOP = {"width": 1366, "height": 768}
 LARGE = {"width": 1920, "height": 1080}
 AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text()
@@ -125,3 +127,25 @@ async def look_at(visitor: Visitor, name: str) -> list[str]:
         await visitor.page.evaluate(AXE)
         found += [f"{name} {scheme}: {finding}" for finding in await visitor.page.evaluate(FINDINGS)]
     return found
+
+
+@pytest.fixture(scope="module")
+def city(there: Stage) -> City:
+    return there.city
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def agent(visit: Visit) -> AsyncIterator[Visitor]:
+    """An agent at seat 8001, signed in, not ready."""
+    visitor = await visit(LAPTOP)
+    await visitor.sit_down(AGENT, SEAT)
+    yield visitor
+    assert visitor.complaints == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def silence(city: City) -> AsyncIterator[None]:
+    """No test leaves a call to the next one."""
+    yield
+    for leg in city.parties():
+        await city.hang_up(leg)

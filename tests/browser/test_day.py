@@ -1,42 +1,22 @@
 """Owns an agent's and a supervisor's day in a real browser on a real hotline: pop, talk, three-way, wall."""
 
-import asyncio
-import re
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from cli.seed import demo_number
 from cli.stage import Stage
 from hotline.directory import demo_directory
 from rehearsal.city import CitizenCall, City, answer, busy, no_answer
-from tests.browser.conftest import LAPTOP, LARGE, Visit, Visitor
+from tests.browser.conftest import AGENT, LAPTOP, LARGE, SEAT, Visit, Visitor
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("silence")]
 
-AGENT, SEAT, SUPERVISOR = "1001", "8001", "9001"
+SUPERVISOR = "9001"
 NUMBERS = {unit.name: unit.numbers[0] for unit in demo_directory()}
 EDUCATION, HOUSING = NUMBERS["市教育局"], NUMBERS["市住房和城乡建设局"]
-DISPATCHER, KNOWN_CITIZEN = "8101", demo_number(1)
-TOLD = "路灯三天不亮。晚上很黑，"
-DRAFTS = "Object.keys(localStorage).filter(k => k.startsWith('draft:')).map(k => k.slice(6))"
 STATE = "#seat-state"
 TILE = f".tile[data-key='{SEAT}']"
-
-
-@pytest.fixture(scope="module")
-def city(there: Stage) -> City:
-    return there.city
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def agent(visit: Visit) -> AsyncIterator[Visitor]:
-    """An agent at seat 8001, signed in, not ready."""
-    visitor = await visit(LAPTOP)
-    await visitor.sit_down(AGENT, SEAT)
-    yield visitor
-    assert visitor.complaints == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -48,14 +28,6 @@ async def supervisor(visit: Visit) -> AsyncIterator[Visitor]:
     await visitor.until(TILE, SEAT)
     yield visitor
     assert visitor.complaints == []
-
-
-@pytest_asyncio.fixture(autouse=True, loop_scope="module")
-async def silence(city: City) -> AsyncIterator[None]:
-    """No test leaves a call to the next one."""
-    yield
-    for leg in city.parties():
-        await city.hang_up(leg)
 
 
 async def be_ready(agent: Visitor) -> None:
@@ -210,35 +182,6 @@ async def test_an_agent_calls_a_citizen_by_typing_the_number(agent: Visitor, cit
     await finish(agent)
 
 
-async def test_who_gave_up_is_on_the_list_of_missed_calls_and_is_called_back_from_it(
-    agent: Visitor, city: City
-) -> None:
-    await city.behave(SEAT, answer(after_s=0.3))
-    call = await dial(city, "13800005692", 14)
-    await agent.until("#q-waiting", "1")
-    await asyncio.sleep(5.2)  # sooner would be a short abandon, which nobody calls back
-    await call.hang_up()
-    await agent.until("#q-waiting", "0")
-    await agent.page.click("#tab-missed")
-    for _ in range(20):
-        await agent.page.click("#tab-missed")
-        if await agent.page.locator("#missed .unit", has_text="138****5692").count():
-            break
-        await asyncio.sleep(0.25)
-    await agent.until("#missed", "排队中放弃")
-    await agent.page.locator("#missed .unit", has_text="138****5692").locator("button").click()
-    await agent.until(STATE, "通话")
-    await agent.until("#call-line", "外呼")
-    await finish(agent)
-    for _ in range(20):
-        await agent.page.click("#tab-missed")
-        if not await agent.page.locator("#missed .unit", has_text="138****5692").count():
-            break
-        await asyncio.sleep(0.25)
-    assert await agent.page.locator("#missed .unit", has_text="138****5692").count() == 0
-    await agent.page.click("#tab-units")
-
-
 async def test_a_citizen_is_passed_on_to_a_queue_of_the_directory_and_at_last_left_to_the_rating(
     agent: Visitor, city: City
 ) -> None:
@@ -297,81 +240,6 @@ async def test_110_is_two_keys_away_raises_an_alarm_and_can_be_withdrawn(
     await agent.until("#attempts", "已撤回")
     await supervisor.until("#no-alarms", "目前没有告警")
     await finish(agent)
-
-
-async def test_a_case_typed_in_a_call_outlives_reload_and_the_next_call_and_reaches_the_dispatcher(
-    agent: Visitor, visit: Visit, city: City
-) -> None:
-    page, press = agent.page, agent.page.keyboard.press
-    await city.behave(SEAT, answer(after_s=0.3))
-    await be_ready(agent)
-    first = await dial(city, "13800005693", 17)
-    await agent.until(STATE, "通话")
-    await press("F1")
-    await page.keyboard.type(TOLD)
-    for key in ("Tab", "Tab"):
-        await press(key)
-    await page.keyboard.type("泰山区岱庙街道")
-    await agent.until("#case-suggestion", "市城市管理局")
-    await page.reload()
-    await agent.until(STATE, "通话")
-    assert await page.input_value("#case-text") == TOLD
-    (conversation,) = await page.evaluate(DRAFTS)
-    await first.hang_up()
-    await agent.until(STATE, "整理")
-    await be_ready(agent)
-    await page.click("#do-sign-out")
-    await agent.until("#toast", "还有 1 件登记没有提交")
-    await page.focus("#case-text")
-    await dial(city, KNOWN_CITIZEN, 18)
-    await agent.until(STATE, "通话")
-    await agent.until("#drafts", "未提交")
-    await press("End")
-    await page.keyboard.type("有老人摔倒。")
-    await page.route("**/api/cases", lambda route: route.abort("connectionreset"))
-    await press("Control+Enter")
-    await agent.until("#case-note", "草稿还在")
-    await page.unroute("**/api/cases")
-    assert await page.input_value("#case-text") == TOLD + "有老人摔倒。"
-    await press("Control+Enter")
-    await agent.until("#case-note", "已受理，编号")
-    number = (await page.inner_text("#case-note"))[-13:]
-
-    # The caller of now has open cases: one is urged, unless somebody says that it is another matter.
-    assert await page.input_value("#case-text") == ""
-    await page.fill("#case-text", "还没有人来修")
-    await press("Control+Enter")
-    await agent.until("#case-note", "请先选催办哪一件")
-    await press("Space")
-    await agent.until("#case-file", "催办")
-    await press("Control+Enter")
-    await agent.until("#case-note", "已催办")
-    await finish(agent)
-    assert await page.evaluate(DRAFTS) == []
-    await agent.until("#day-calls", re.compile("[1-9]"))
-
-    dispatcher = await visit(LAPTOP)
-    await dispatcher.log_in(DISPATCHER)
-    await dispatcher.page.click(f".case-rows li:has-text('{number}') a")
-    await dispatcher.until("h1", TOLD.partition("。")[0])
-    await dispatcher.until("#conversation", conversation)
-    assert dispatcher.complaints == []
-
-
-async def test_an_answer_is_found_as_one_types_and_a_vain_search_is_counted(agent: Visitor) -> None:
-    page = agent.page
-    await page.keyboard.press("Shift+F8")
-    await page.keyboard.type("路灯维修")
-    await agent.until("#knowledge .unit", "路灯维修由哪个部门负责")
-    await page.fill("#find-knowledge", "外星飞船")
-    await page.keyboard.press("Enter")
-    await agent.until("#no-knowledge", "没有检索到，已记入未检索到清单")
-    await page.fill("#find-knowledge", "13805386987")
-    await page.keyboard.press("Enter")
-    await agent.until("#no-knowledge", re.compile("^没有检索到$"))
-    assert await page.locator("#knowledge .unit").count() == 0
-    await page.click("#tab-units")
-    assert await page.is_hidden("#knowledge-panel")
 
 
 async def test_a_page_that_is_reloaded_in_a_call_shows_the_call_again(agent: Visitor, city: City) -> None:

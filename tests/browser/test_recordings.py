@@ -8,8 +8,8 @@ import pytest
 
 from cli import audit as audit_of
 from cli.stage import Stage
-from tests.browser.conftest import LAPTOP, Visit
-from tests.browser.test_day import AGENT, SEAT, STATE, be_ready, dial, finish
+from tests.browser.conftest import AGENT, LAPTOP, SEAT, Visit
+from tests.browser.test_day import STATE, be_ready, dial, finish
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,8 +13,8 @@ from hotline.directory import Unit, UnitKind, save_units
 from hotline.local_time import local_day
 from hotline.settings import QueueSettings, RestSettings, Settings
 from rehearsal.ports import free_ports
-from tests.browser.conftest import LAPTOP, LARGE, Visit, Visitor
-from tests.browser.test_day import AGENT, SEAT, STATE, SUPERVISOR, TILE, be_ready
+from tests.browser.conftest import AGENT, LAPTOP, LARGE, SEAT, Visit, Visitor
+from tests.browser.test_day import STATE, SUPERVISOR, TILE, be_ready
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -97,11 +97,6 @@ async def chromium(voice: Path) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def city(there: Stage) -> City:
-    return there.city
-
-
-@pytest.fixture(scope="module")
 def sip_sockets() -> list[WebSocketRoute]:
     """The page's ways to the switch, the newest last."""
     return []

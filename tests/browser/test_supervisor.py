@@ -10,20 +10,12 @@ from cli.stage import Stage
 from ctiserver.client import Client
 from hotline.secret import screen_word
 from rehearsal.city import answer
-from tests.browser.conftest import LAPTOP, LARGE, Visit, Visitor, look_at
-from tests.browser.test_day import AGENT, SEAT, STATE, SUPERVISOR, TILE, be_ready, dial, finish
+from tests.browser.conftest import AGENT, LAPTOP, LARGE, SEAT, Visit, Visitor, look_at
+from tests.browser.test_day import STATE, SUPERVISOR, TILE, be_ready, dial, finish
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PHONE = "8901"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def agent(visit: Visit) -> AsyncIterator[Visitor]:
-    visitor = await visit(LAPTOP)
-    await visitor.sit_down(AGENT, SEAT)
-    yield visitor
-    assert visitor.complaints == []
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
