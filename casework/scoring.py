@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from fractions import Fraction
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -121,33 +122,49 @@ WINDOW_MOVES = tuple(
 (_DISPATCH, _PASS_DOWN, _GRANT, _REFUSE, _ACCEPT, _REPLY, _SIGNED, _SEND_BACK, _VISITED, _WARN) = WINDOW_MOVES
 TELLING = (_VISITED, _WARN)
 """Those of which it counts what they say."""
+DEADLINE_MOVES = (_WARN, _REPLY, _SIGNED)
+"""Those that decide what is `owed`."""
 
 
 def marks(facts: Iterable[Fact]) -> Iterator[Mark]:
     """The marks of a period's facts, which come case by case and in each case in order."""
-    case_id, owed = "", ""
-    for fact in facts:
-        if fact.case_id != case_id:
-            if owed:
-                yield Mark(owed, Measure.CLOSED, case_id, False)
-            case_id, owed = fact.case_id, ""
-        if fact.move == _WARN:
-            is_over = msgspec.json.decode(fact.body)["light"] == Light.OVERDUE
-            owed = fact.unit if is_over else owed
-        elif fact.move in (_REPLY, _SIGNED):
-            owed = ""
-        yield from _marks_of(fact)
-    if owed:
-        yield Mark(owed, Measure.CLOSED, case_id, False)
+    for _, group in groupby(facts, lambda fact: fact.case_id):
+        of_case = list(group)
+        for fact in of_case:
+            yield from _marks_of(fact)
+        yield from owed(of_case)
 
 
-def scores(found: Iterable[Mark], formula: Formula) -> list[Score]:
-    """Every unit that has any mark, the best first; the same marks give the same scores in whatever order."""
+def owed(facts: Iterable[Fact]) -> Iterator[Mark]:
+    """The marks for deadlines that passed without a reply to this day, of facts in the order of `marks`."""
+    for case_id, group in groupby(facts, lambda fact: fact.case_id):
+        unit = ""
+        for fact in group:
+            if fact.move == _WARN and msgspec.json.decode(fact.body)["light"] == Light.OVERDUE:
+                unit = fact.unit
+            elif fact.move in (_REPLY, _SIGNED):
+                unit = ""
+        if unit:
+            yield Mark(unit, Measure.CLOSED, case_id, False)
+
+
+def told(alike: Iterable[tuple[Fact, int]]) -> Iterator[tuple[Mark, int]]:
+    """The marks of facts that are counted where they are alike; those that are `owed` come beside them."""
+    for fact, count in alike:
+        for mark in _marks_of(fact):
+            yield mark, count
+
+
+def scores(found: Iterable[tuple[Mark, int]], formula: Formula) -> list[Score]:
+    """Every unit that has any mark, the best first; the same marks give the same scores in whatever order.
+
+    Each mark comes with how often it occurred; of which case it is does not matter here.
+    """
     counted: dict[str, dict[Measure, list[int]]] = {}
-    for mark in found:
+    for mark, times in found:
         count = counted.setdefault(mark.unit, {}).setdefault(mark.measure, [0, 0])
-        count[0] += mark.is_good
-        count[1] += 1
+        count[0] += times * mark.is_good
+        count[1] += times
     made = [
         Score(
             unit=unit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -179,11 +179,6 @@ async def case_of_number(session: AsyncSession, number: str) -> Case | None:
 async def history_of(session: AsyncSession, id_: str) -> list[Entry]:
     """The case's history, from the beginning; empty when there is no such case."""
     return await store.history(session, id_)
-
-
-def journal(session: AsyncSession, until_us: int) -> AsyncIterator[Entry]:
-    """Every entry of every history before `until_us`, case by case: what scores are computed from."""
-    return store.journal(session, until_us)
 
 
 async def verify_history(session: AsyncSession) -> list[BrokenLink]:

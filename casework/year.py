@@ -78,7 +78,7 @@ class City:
 
     def day(self, day: date, count: int, first: int, now_us: int, calendar: Calendar) -> Iterator[Life]:
         """The cases of one day, numbered from `first`, as they stand at `now_us`; the same each time."""
-        chance = random.Random(f"{day}")  # noqa: S311  # invented cases, nothing secret
+        chance = random.Random(f"{day} {first}")  # noqa: S311  # invented cases, nothing secret
         start_us = day_start_us(day)
         hours = chance.choices(range(24), _HOURS, k=count)
         times = sorted(start_us + hour * _HOUR_US + chance.randrange(_HOUR_US) for hour in hours)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from datetime import date
+from functools import cache
+from multiprocessing import get_context
 
 from casework import city
 from casework.calendar import china
@@ -24,6 +30,9 @@ from hotline.settings import Settings
 
 AGENTS = 131
 """57 seats with 2.3 agents each: 泰政发〔2016〕1号五（一）."""
+
+_AHEAD = 8
+"""Days that are made up before they are written."""
 
 Progress = Callable[[int], None]
 """Told how many cases more are there."""
@@ -66,11 +75,32 @@ async def _inhabit(database: Database, settings: Settings) -> tuple[int, int, in
 
 
 async def _year(database: Database, node: str, count: int, progress: Progress) -> None:
-    units, now_us = city.city_units(), clock.now().utc_us
-    made_up = City(units, city.matters(units), node)
-    for day, wanted in days_of(count, local_day(now_us)):
-        async with database.begin() as session:
-            first = await bulk.last_count(session, f"{day:%Y%m%d}") + 1
-            lives = made_up.day(day, wanted, first, now_us, china())
-            await bulk.add_day(session, f"{day:%Y%m%d}", ((one.case, one.entries) for one in lives))
-        progress(wanted)
+    """Other processes make the next days up while this one writes a day."""
+    now_us = clock.now().utc_us
+    days = [(f"{day:%Y%m%d}", day, wanted) for day, wanted in days_of(count, local_day(now_us)) if wanted]
+    async with database.read() as session:
+        lasts = await bulk.last_counts(session)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as makers:
+
+        def begin(name: str, day: date, wanted: int) -> Future[bulk.Rows]:
+            first = lasts.get(name, 0) + 1
+            return makers.submit(_made_up, node, day, wanted, first, now_us)
+
+        coming = deque(begin(*one) for one in days[:_AHEAD])
+        for place, (name, _, wanted) in enumerate(days):
+            rows = await asyncio.wrap_future(coming.popleft())
+            coming.extend(begin(*one) for one in days[place + _AHEAD : place + _AHEAD + 1])
+            async with database.begin() as session:
+                await bulk.add_day(session, name, lasts.get(name, 0) + len(rows.cases), rows)
+            progress(wanted)
+
+
+def _made_up(node: str, day: date, count: int, first: int, now_us: int) -> bulk.Rows:
+    lives = _city(node).day(day, count, first, now_us, china())
+    return bulk.rows_of((one.case, one.entries) for one in lives)
+
+
+@cache
+def _city(node: str) -> City:
+    units = city.city_units()
+    return City(units, city.matters(units), node)

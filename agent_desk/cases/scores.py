@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import shown
 from agent_desk.cases.desk import Asker, Desk, with_database
-from casework.scoring import FORMULAS, Mark, Measure, Score, marks, scores
+from casework.scoring import FORMULAS, Measure, Score, marks, owed, scores, told
 from casework.store import lists
 from casework.words import Part
 from hotline import clock
@@ -65,7 +65,8 @@ class ScoreViews:
             unit = (await self._desk.tree(session)).unit(request.match_info["unit"])
             if unit is None or not _may_see(asker, unit.name):
                 raise web.HTTPForbidden
-            own = [mark for mark in await self._marks(session, month, asker) if mark.unit == unit.name]
+            facts = await lists.facts(session, day_start_us(month), day_start_us(_next(month)), unit.name)
+            own = [mark for mark in marks(facts) if mark.unit == unit.name]
             behind = [mark for mark in own if mark.measure is measure]
             bad_first = sorted(behind, key=lambda mark: (mark.is_good, mark.case_id))[:_MOST_CASES]
             cases = await lists.by_ids(session, [mark.case_id for mark in bad_first])
@@ -75,7 +76,7 @@ class ScoreViews:
             asker,
             month=f"{month:%Y-%m}",
             unit=unit,
-            score=next(iter(scores(own, FORMULAS[-1])), None),
+            score=next(iter(scores(Counter(own).items(), FORMULAS[-1])), None),
             weights=FORMULAS[-1].weights,
             measure=measure,
             marks=[(mark.is_good, shown.line(cases[mark.case_id], now_us)) for mark in bad_first],
@@ -97,12 +98,10 @@ class ScoreViews:
         )
 
     async def _scores(self, session: AsyncSession, month: date, asker: Asker) -> list[Score]:
-        found = await self._marks(session, month, asker)
-        return await asyncio.to_thread(scores, found, FORMULAS[-1])
-
-    async def _marks(self, session: AsyncSession, month: date, asker: Asker) -> list[Mark]:
-        facts = await lists.facts(session, day_start_us(month), day_start_us(_next(month)))
-        return await asyncio.to_thread(lambda: [mark for mark in marks(facts) if _may_see(asker, mark.unit)])
+        period = day_start_us(month), day_start_us(_next(month))
+        found = [*told(await lists.alike(session, *period))]
+        found += [(mark, 1) for mark in owed(await lists.deadline_facts(session, *period))]
+        return scores((one for one in found if _may_see(asker, one[0].unit)), FORMULAS[-1])
 
 
 def _may_see(asker: Asker, unit: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import msgspec
 from sqlalchemy import ColumnElement, Select, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -138,16 +136,6 @@ async def history(session: AsyncSession, id_: str) -> list[Entry]:
     """The case's history, from the beginning."""
     query = select(CaseMoveRow).where(CaseMoveRow.case_id == id_).order_by(CaseMoveRow.seq)
     return [entry_of_row(row) for row in await session.scalars(query)]
-
-
-async def journal(session: AsyncSession, until_us: int) -> AsyncIterator[Entry]:
-    """All entries made before `until_us`, case by case: what scores are computed from."""
-    query = select(CaseMoveRow).where(CaseMoveRow.at_us < until_us)
-    rows = await session.stream_scalars(
-        query.order_by(CaseMoveRow.case_id, CaseMoveRow.seq).execution_options(yield_per=_BATCH)
-    )
-    async for row in rows:
-        yield entry_of_row(row)
 
 
 async def verify(session: AsyncSession) -> list[BrokenLink]:

@@ -11,13 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from casework import moves as m
 from casework.case import Case
 from casework.history import Entry
-from casework.scoring import TELLING, WINDOW_MOVES, Fact
+from casework.scoring import DEADLINE_MOVES, TELLING, WINDOW_MOVES, Fact
 from casework.store import search
 from casework.store.cases import case_of, entry_of_row
 from casework.store.tables import CaseMoveRow, CasePartyRow, CaseRow
 from casework.words import AT_UNIT, CaseState
-
-_BATCH = 1000
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -85,17 +83,44 @@ async def ledger(session: AsyncSession, limit: int) -> list[tuple[Entry, str, st
     return [(entry_of_row(row), number, title) for row, number, title in rows]
 
 
-async def facts(session: AsyncSession, since_us: int, until_us: int) -> list[Fact]:
-    """What counts for scores in a period, case by case; others are served between the batches."""
+async def facts(session: AsyncSession, since_us: int, until_us: int, unit: str) -> list[Fact]:
+    """What counts for scores in a period, case by case, of the cases that the unit had a part in."""
+    involved = select(CaseMoveRow.case_id).where(*_window(since_us, until_us), CaseMoveRow.unit == unit)
+    return await _facts(session, since_us, until_us, CaseMoveRow.case_id.in_(involved))
+
+
+async def deadline_facts(session: AsyncSession, since_us: int, until_us: int) -> list[Fact]:
+    """What decides which deadlines are owed (`scoring.owed`): of the cases that were warned in the period."""
+    is_warning = CaseMoveRow.move == m.tag_of(m.Warn)
+    warned = select(CaseMoveRow.case_id).where(*_window(since_us, until_us), is_warning)
+    is_telling = CaseMoveRow.move.in_(DEADLINE_MOVES)
+    return await _facts(session, since_us, until_us, CaseMoveRow.case_id.in_(warned), is_telling)
+
+
+async def alike(session: AsyncSession, since_us: int, until_us: int) -> list[tuple[Fact, int]]:
+    """The facts of a period for `scoring.told`, counted by the database where nothing tells them apart."""
+    row = CaseMoveRow
+    body = case((row.move == m.tag_of(m.Visited), row.body), else_="")
+    query = select(row.move, row.unit, row.is_late, body, func.count()).where(*_window(since_us, until_us))
+    found = await session.execute(query.group_by(row.move, row.unit, row.is_late, body))
+    return [(Fact("", *values), count) for *values, count in found]
+
+
+def _window(since_us: int, until_us: int) -> tuple[ColumnElement[bool], ...]:
+    at_us = CaseMoveRow.at_us
+    return at_us >= since_us, at_us < until_us, CaseMoveRow.move.in_(WINDOW_MOVES)
+
+
+async def _facts(
+    session: AsyncSession, since_us: int, until_us: int, *only: ColumnElement[bool]
+) -> list[Fact]:
     row = CaseMoveRow
     body = case((row.move.in_(TELLING), row.body), else_="")
-    query = (
-        select(row.case_id, row.move, row.unit, row.is_late, body)
-        .where(row.at_us >= since_us, row.at_us < until_us, row.move.in_(WINDOW_MOVES))
-        .order_by(row.case_id, row.seq)
+    query = select(row.case_id, row.move, row.unit, row.is_late, body).where(
+        *_window(since_us, until_us), *only
     )
-    rows = await session.stream(query.execution_options(yield_per=_BATCH))
-    return [Fact(*values) async for batch in rows.partitions() for values in batch]
+    rows = await session.execute(query.order_by(row.case_id, row.seq))
+    return [Fact(*values) for values in rows]
 
 
 async def by_ids(session: AsyncSession, ids: Iterable[str]) -> dict[str, Case]:

@@ -38,7 +38,11 @@ class Index:
 
     async def write(self, session: AsyncSession, words: Iterable[tuple[str, str]]) -> None:
         """Index these, each by its id; nothing of them is there yet."""
-        rows = [{"id_": id_, "words": grams(text)} for id_, text in words]
+        await self.keep(session, [(id_, grams(text)) for id_, text in words])
+
+    async def keep(self, session: AsyncSession, cut: Iterable[tuple[str, str]]) -> None:
+        """Index what is cut into grams already."""
+        rows = [{"id_": id_, "words": words} for id_, words in cut]
         if not rows:
             return
         value: ColumnElement[Any] = bindparam("words", type_=String)
@@ -87,12 +91,13 @@ ENTRIES = Index("knowledge_search", "entry")
 
 async def write(session: AsyncSession, cases: Iterable[Case]) -> None:
     """Index new cases: title, text, place, topic, number. None of these ever changes."""
-    await CASES.write(session, ((case.id, _words(case)) for case in cases))
+    await CASES.keep(session, map(indexed, cases))
+
+
+def indexed(case: Case) -> tuple[str, str]:
+    """A case's id and its words, cut as the index keeps them."""
+    return case.id, grams(" ".join((case.title, case.text, case.place, case.topic, case.number)))
 
 
 async def _is_sqlite(session: AsyncSession) -> bool:
     return (await session.connection()).dialect.name == "sqlite"
-
-
-def _words(case: Case) -> str:
-    return " ".join((case.title, case.text, case.place, case.topic, case.number))

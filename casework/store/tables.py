@@ -72,7 +72,7 @@ class CaseMoveRow(Base):
     )
 
     id: Mapped[RowId]
-    case_id: Mapped[str] = mapped_column(String(80), ForeignKey("cases.id"), index=True)
+    case_id: Mapped[str] = mapped_column(String(80), ForeignKey("cases.id"))
     move: Mapped[str] = mapped_column(String(24))
     actor: Mapped[str] = mapped_column(String(16))
     at_us: Mapped[Utc] = mapped_column(index=True)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +13,21 @@ from hypothesis import strategies as st
 from casework import moves as m
 from casework.calendar import china
 from casework.clockwork import tick
-from casework.scoring import FORMULAS, WINDOW_MOVES, Fact, Mark, Measure, Rate, Score, marks, scores
-from casework.store.lists import facts
+from casework.scoring import (
+    DEADLINE_MOVES,
+    FORMULAS,
+    WINDOW_MOVES,
+    Fact,
+    Mark,
+    Measure,
+    Rate,
+    Score,
+    marks,
+    owed,
+    scores,
+    told,
+)
+from casework.store import lists
 from casework.words import Satisfaction
 from hotline.db.engine import Database
 from hotline.local_time import DAY_US
@@ -38,6 +55,22 @@ MARKS = st.lists(
         st.booleans(),
     )
 )
+BODIES = {
+    "warn": st.sampled_from(['{"light":"red"}', '{"light":"overdue"}']),
+    "visited": st.sampled_from(Satisfaction).map(lambda one: msgspec.json.encode(visited(one)).decode()),
+}
+FACTS = st.lists(
+    st.sampled_from(WINDOW_MOVES).flatmap(
+        lambda move: st.builds(
+            Fact,
+            st.sampled_from("abcd"),
+            st.just(move),
+            st.sampled_from(["甲", "乙"]),
+            st.booleans(),
+            BODIES.get(move, st.just("")),
+        )
+    )
+).map(lambda found: sorted(found, key=lambda fact: fact.case_id))
 
 
 def test_taian_a_score_is_out_of_100_and_each_version_weighs_every_measure() -> None:
@@ -59,8 +92,24 @@ def test_points_lie_between_0_and_100_and_are_full_only_without_a_fault(rates: d
 def test_the_same_marks_give_the_same_scores_in_whatever_order(found: list[Mark], chance: object) -> None:
     mixed = list(found)
     chance.shuffle(mixed)  # type: ignore[attr-defined]
-    assert scores(mixed, FORMULAS[-1]) == scores(found, FORMULAS[-1])
-    assert sum(rate.all for one in scores(found, FORMULAS[-1]) for rate in one.rates.values()) == len(found)
+    once = scored(found)
+    assert scored(mixed) == once
+    assert sum(rate.all for one in once for rate in one.rates.values()) == len(found)
+
+
+def scored(found: Iterable[Mark]) -> list[Score]:
+    return scores(Counter(found).items(), FORMULAS[-1])
+
+
+@given(facts=FACTS)
+def test_what_is_counted_where_it_is_alike_gives_the_scores_of_what_is_read_case_by_case(
+    facts: list[Fact],
+) -> None:
+    alike = Counter(msgspec.structs.replace(fact, case_id="") for fact in facts)
+    warned = {fact.case_id for fact in facts if fact.move == "warn"}
+    beside = owed(fact for fact in facts if fact.case_id in warned and fact.move in DEADLINE_MOVES)
+    counted = [*told(alike.items()), *((mark, 1) for mark in beside)]
+    assert scores(counted, FORMULAS[-1]) == scored(marks(facts))
 
 
 @given(late=st.booleans(), replied=st.booleans())
@@ -91,11 +140,14 @@ async def test_what_a_unit_did_well_and_badly_stands_in_its_score_with_the_cases
     late = await moved(database, await opened(database), dispatch())
     await tick(database, MONDAY + 10 * DAY_US, china())
     async with database.read() as session:
-        window = await facts(session, MONDAY, MONDAY + 20 * DAY)
-        assert await facts(session, MONDAY + 20 * DAY, MONDAY + 40 * DAY) == []
-    found = list(marks(window))
-    (score,) = scores(found, FORMULAS[-1])
-    assert score.unit == COUNTY and scores(marks(window), FORMULAS[-1]) == [score]
+        period = MONDAY, MONDAY + 20 * DAY
+        found = list(marks(await lists.facts(session, *period, COUNTY)))
+        alike, warned = await lists.alike(session, *period), await lists.deadline_facts(session, *period)
+        assert await lists.facts(session, period[1], period[1] + 20 * DAY, COUNTY) == []
+        assert await lists.facts(session, *period, "不存在的单位") == []
+    (score,) = scored(found)
+    counted = [*told(alike), *((mark, 1) for mark in owed(warned))]
+    assert score.unit == COUNTY and scores(counted, FORMULAS[-1]) == [score]
     assert {one.name: (rate.good, rate.all) for one, rate in score.rates.items()} == {
         "ACCEPTED": (2, 2),
         "CLOSED": (3, 5),

@@ -40,15 +40,16 @@ def leg(path: Path = Path("none.wav"), answered_at: float | None = None) -> Leg:
 
 
 def record(path: Path, *stretches: tuple[int, float]) -> Path:
-    """A recording of one tone after the other, each (hz, seconds)."""
+    """A recording of one tone after the other, each (hz, seconds); it is never seen half written."""
     samples = array("h")
     for hz, seconds in stretches:
         count = round(seconds * tones.RATE)
         samples.extend(round(7000 * math.sin(math.tau * hz * i / tones.RATE)) for i in range(count))
-    with wave.open(str(path), "wb") as file:
+    aside = path.with_suffix(".new")
+    with wave.open(str(aside), "wb") as file:
         file.setparams((1, 2, tones.RATE, 0, "NONE", ""))
         file.writeframes(samples.tobytes())
-    return path
+    return aside.replace(path)
 
 
 async def test_a_leg_is_called_talks_and_ends() -> None:
