@@ -111,32 +111,32 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
         return f"{hundredths // 100}.{hundredths % 100:02}"
 
 
-WINDOW_MOVES = tuple(
+(_DISPATCH, _PASS_DOWN, _GRANT, _REFUSE, _ACCEPT, _REPLY, _SIGNED, _SEND_BACK, _VISITED, _WARN) = (
     m.tag_of(kind)
     for kind in (
         m.Dispatch, m.PassDown, m.GrantReturn, m.RefuseReturn, m.Accept, m.Reply, m.CloseSigned, m.SendBack,
         m.Visited, m.Warn,
     )
 )  # fmt: skip
-"""The moves of which anything counts."""
-(_DISPATCH, _PASS_DOWN, _GRANT, _REFUSE, _ACCEPT, _REPLY, _SIGNED, _SEND_BACK, _VISITED, _WARN) = WINDOW_MOVES
-TELLING = (_VISITED, _WARN)
-"""Those of which it counts what they say."""
+MOVES_OF = {
+    Measure.ACCEPTED: (_ACCEPT,),
+    Measure.CLOSED: (_REPLY, _SIGNED),
+    Measure.KEPT: (_DISPATCH, _PASS_DOWN, _GRANT, _REFUSE),
+    Measure.SUBSTANTIAL: (_SEND_BACK, _VISITED),
+    Measure.SATISFIED: (_VISITED,),
+    Measure.SOLVED: (_VISITED,),
+    Measure.CONTACTED: (_VISITED,),
+}
+"""The moves of which a rate consists; CLOSED also counts the deadlines that are `owed`."""
 DEADLINE_MOVES = (_WARN, _REPLY, _SIGNED)
 """Those that decide what is `owed`."""
 
 
-def marks(facts: Iterable[Fact]) -> Iterator[Mark]:
-    """The marks of a period's facts, which come case by case and in each case in order."""
-    for _, group in groupby(facts, lambda fact: fact.case_id):
-        of_case = list(group)
-        for fact in of_case:
-            yield from _marks_of(fact)
-        yield from owed(of_case)
-
-
 def owed(facts: Iterable[Fact]) -> Iterator[Mark]:
-    """The marks for deadlines that passed without a reply to this day, of facts in the order of `marks`."""
+    """The marks for deadlines that passed without a reply to this day.
+
+    The facts are of `DEADLINE_MOVES`, case by case, in each case in order.
+    """
     for case_id, group in groupby(facts, lambda fact: fact.case_id):
         unit = ""
         for fact in group:
@@ -149,7 +149,7 @@ def owed(facts: Iterable[Fact]) -> Iterator[Mark]:
 
 
 def told(alike: Iterable[tuple[Fact, int]]) -> Iterator[tuple[Mark, int]]:
-    """The marks of facts that are counted where they are alike; those that are `owed` come beside them."""
+    """The marks of facts, each with how often it occurred; those that are `owed` come beside them."""
     for fact, count in alike:
         for mark in _marks_of(fact):
             yield mark, count

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
@@ -13,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import shown
 from agent_desk.cases.desk import Asker, Desk, with_database
-from casework.scoring import FORMULAS, Measure, Score, marks, owed, scores, told
-from casework.store import lists
+from casework.scoring import FORMULAS, Measure, Score, scores
+from casework.store import lists, marks
 from casework.words import Part
 from hotline import clock
 from hotline.local_time import day_start_us, local_day
@@ -65,9 +64,10 @@ class ScoreViews:
             unit = (await self._desk.tree(session)).unit(request.match_info["unit"])
             if unit is None or not _may_see(asker, unit.name):
                 raise web.HTTPForbidden
-            facts = await lists.facts(session, day_start_us(month), day_start_us(_next(month)), unit.name)
-            own = [mark for mark in marks(facts) if mark.unit == unit.name]
-            behind = [mark for mark in own if mark.measure is measure]
+            behind = await marks.behind(session, *_period(month), (unit.name,), measure)
+            score = next(
+                (one for one in await self._scores(session, month, asker) if one.unit == unit.name), None
+            )
             bad_first = sorted(behind, key=lambda mark: (mark.is_good, mark.case_id))[:_MOST_CASES]
             cases = await lists.by_ids(session, [mark.case_id for mark in bad_first])
         return self._desk.page(
@@ -76,7 +76,7 @@ class ScoreViews:
             asker,
             month=f"{month:%Y-%m}",
             unit=unit,
-            score=next(iter(scores(Counter(own).items(), FORMULAS[-1])), None),
+            score=score,
             weights=FORMULAS[-1].weights,
             measure=measure,
             marks=[(mark.is_good, shown.line(cases[mark.case_id], now_us)) for mark in bad_first],
@@ -98,9 +98,7 @@ class ScoreViews:
         )
 
     async def _scores(self, session: AsyncSession, month: date, asker: Asker) -> list[Score]:
-        period = day_start_us(month), day_start_us(_next(month))
-        found = [*told(await lists.alike(session, *period))]
-        found += [(mark, 1) for mark in owed(await lists.deadline_facts(session, *period))]
+        found = await marks.counted(session, *_period(month))
         return scores((one for one in found if _may_see(asker, one[0].unit)), FORMULAS[-1])
 
 
@@ -114,6 +112,10 @@ def _month(request: web.Request) -> date:
         return date.fromisoformat(f"{asked}-01") if asked else local_day(clock.now().utc_us).replace(day=1)
     except ValueError:
         raise web.HTTPBadRequest from None
+
+
+def _period(month: date) -> tuple[int, int]:
+    return day_start_us(month), day_start_us(_next(month))
 
 
 def _next(month: date) -> date:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from casework.case import Case
 from casework.history import BrokenLink, Entry, Link, broken_links, digest
 from casework.store import search
-from casework.store.tables import CaseCounterRow, CaseMoveRow, CasePartyRow, CaseRow
+from casework.store.tables import AS_SUPERVISED, CaseCounterRow, CaseMoveRow, CasePartyRow, CaseRow
 from casework.supervision import Crowd
 from casework.words import FINISHED, CaseState, Kind, Trigger
 
@@ -70,10 +70,11 @@ async def add(session: AsyncSession, case: Case, first: Entry) -> None:
     """Keep a new case with the first entry of its history."""
     row = CaseRow(id=case.id, moves=0, head="")
     _write(row, case)
+    kept = _linked(row, first)
     session.add(row)
     await session.flush()
+    session.add(kept)
     await search.write(session, [case])
-    _append(session, row, first)
 
 
 async def save(session: AsyncSession, case: Case, entry: Entry) -> None:
@@ -84,7 +85,7 @@ async def save(session: AsyncSession, case: Case, entry: Entry) -> None:
         await session.execute(delete(CasePartyRow).where(CasePartyRow.case_id == case.id))
         session.add_all(CasePartyRow(unit=unit, case_id=case.id) for unit in now)
     _write(row, case)
-    _append(session, row, entry)
+    session.add(_linked(row, entry))
 
 
 def parties(case: Case) -> set[str]:
@@ -126,7 +127,7 @@ async def crowd(session: AsyncSession, case: Case, since_us: int, *, is_sent: bo
 async def _people(
     session: AsyncSession, people: Select[int], trigger: Trigger, group: ColumnElement[bool]
 ) -> int:
-    query = select(CaseRow.id).where(CaseRow.level > "", CaseRow.trigger == trigger.name, group)
+    query = select(CaseRow.id).where(AS_SUPERVISED, CaseRow.trigger == trigger.name, group)
     if await session.scalar(query.limit(1)) is not None:
         return 0
     return int(await session.scalar(people) or 0)
@@ -163,10 +164,11 @@ async def _gaps(session: AsyncSession) -> list[BrokenLink]:
     return [BrokenLink(row.day, 0, "工单编号不连续") for row in given if there.get(row.day, 0) != row.last]
 
 
-def _append(session: AsyncSession, row: CaseRow, entry: Entry) -> None:
+def _linked(row: CaseRow, entry: Entry) -> CaseMoveRow:
+    """The entry's row, with the case's own row at the new end of its chain."""
     row.head = digest(row.head, entry)
     row.moves = entry.seq
-    session.add(CaseMoveRow(**msgspec.structs.asdict(entry), digest=row.head))
+    return CaseMoveRow(**msgspec.structs.asdict(entry), digest=row.head)
 
 
 def _write(row: CaseRow, case: Case) -> None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, TextClause, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.db.base import Base, Key, RowId, Utc
 
 _NO, _EMPTY = text("0"), text("''")
-_LEDGER = text("move IN ('supervise', 'discharge')")
+AS_OPEN, AS_ASKED, AS_SUPERVISED = text("closed_us = 0"), text("asked > ''"), text("level > ''")
+AS_WATCHED = text("wake_us > 0")
+AS_LEDGER = text("move IN ('supervise', 'discharge')")
+AS_WARNING, AS_VISIT = text("move = 'warn'"), text("move = 'visited'")
+AS_DEADLINE = text("move IN ('warn', 'reply', 'close_signed')")
+AS_OTHER = text(
+    "move IN ('dispatch', 'pass_down', 'grant_return', 'refuse_return', 'accept', 'reply', 'close_signed',"
+    " 'send_back')"
+)
+"""What partial indexes hold. A query that says so in the very same words is answered by them; by a value that
+is bound to it neither database would know.
+"""
+
+
+def _partial(name: str, *columns: str, only: TextClause) -> Index:
+    return Index(name, *columns, sqlite_where=only, postgresql_where=only)
 
 
 class CaseRow(Base):
@@ -17,13 +32,16 @@ class CaseRow(Base):
     __tablename__ = "cases"
     __table_args__ = (
         Index(None, "citizen", "created_us"),
-        Index(None, "state", "due_us"),
         Index(None, "topic", "place"),
-        Index(None, "unit", "state", "due_us"),
-        Index(None, "above", "asked"),
-        Index(None, "level", "answer_due_us"),
-        Index(None, "unit", "created_us"),
         Index(None, "created_us", "id"),
+        Index(None, "unit", "created_us", "id"),
+        Index(None, "state", "created_us", "id"),
+        Index(None, "unit", "state", "created_us", "id"),
+        _partial("ix_cases_open_by_state", "state", "due_us", "id", only=AS_OPEN),
+        _partial("ix_cases_open_by_unit", "unit", "due_us", "id", only=AS_OPEN),
+        _partial("ix_cases_asked", "above", "due_us", "id", only=AS_ASKED),
+        _partial("ix_cases_supervised", "answer_due_us", "id", only=AS_SUPERVISED),
+        _partial("ix_cases_watched", "wake_us", only=AS_WATCHED),
     )
 
     id: Mapped[Key]
@@ -50,7 +68,7 @@ class CaseRow(Base):
     above: Mapped[str] = mapped_column(String(60), server_default=_EMPTY)
     """The unit that decides about it: the tier above the one that has the case."""
     kind: Mapped[str] = mapped_column(String(8), server_default=_EMPTY)
-    wake_us: Mapped[Utc] = mapped_column(server_default=_NO, index=True)
+    wake_us: Mapped[Utc] = mapped_column(server_default=_NO)
     """When the clock has something to do with it."""
     level: Mapped[str] = mapped_column(String(8), server_default=_EMPTY)
     """Of the supervision that is not yet discharged; with its trigger's name and its deadline."""
@@ -68,14 +86,18 @@ class CaseMoveRow(Base):
     __tablename__ = "case_moves"
     __table_args__ = (
         Index(None, "case_id", "seq", unique=True),
-        Index("ix_case_moves_supervision", "id", sqlite_where=_LEDGER, postgresql_where=_LEDGER),
+        _partial("ix_case_moves_supervision", "id", only=AS_LEDGER),
+        _partial("ix_case_moves_counted", "at_us", "move", "unit", "is_late", only=AS_OTHER),
+        _partial("ix_case_moves_visits", "at_us", "unit", "body", only=AS_VISIT),
+        _partial("ix_case_moves_warnings", "at_us", "case_id", only=AS_WARNING),
+        _partial("ix_case_moves_deadlines", "case_id", "seq", only=AS_DEADLINE),
     )
 
     id: Mapped[RowId]
     case_id: Mapped[str] = mapped_column(String(80), ForeignKey("cases.id"))
     move: Mapped[str] = mapped_column(String(24))
     actor: Mapped[str] = mapped_column(String(16))
-    at_us: Mapped[Utc] = mapped_column(index=True)
+    at_us: Mapped[Utc]
     reason: Mapped[str] = mapped_column(Text)
     rule: Mapped[str] = mapped_column(String(80))
     """What the move rests on: a rule with its source."""

@@ -16,18 +16,17 @@ from casework.clockwork import tick
 from casework.scoring import (
     DEADLINE_MOVES,
     FORMULAS,
-    WINDOW_MOVES,
+    MOVES_OF,
     Fact,
     Mark,
     Measure,
     Rate,
     Score,
-    marks,
     owed,
     scores,
     told,
 )
-from casework.store import lists
+from casework.store import marks
 from casework.words import Satisfaction
 from hotline.db.engine import Database
 from hotline.local_time import DAY_US
@@ -55,22 +54,7 @@ MARKS = st.lists(
         st.booleans(),
     )
 )
-BODIES = {
-    "warn": st.sampled_from(['{"light":"red"}', '{"light":"overdue"}']),
-    "visited": st.sampled_from(Satisfaction).map(lambda one: msgspec.json.encode(visited(one)).decode()),
-}
-FACTS = st.lists(
-    st.sampled_from(WINDOW_MOVES).flatmap(
-        lambda move: st.builds(
-            Fact,
-            st.sampled_from("abcd"),
-            st.just(move),
-            st.sampled_from(["甲", "乙"]),
-            st.booleans(),
-            BODIES.get(move, st.just("")),
-        )
-    )
-).map(lambda found: sorted(found, key=lambda fact: fact.case_id))
+MOVES = [m.tag_of(kind) for kind in m.RULES]
 
 
 def test_taian_a_score_is_out_of_100_and_each_version_weighs_every_measure() -> None:
@@ -101,24 +85,25 @@ def scored(found: Iterable[Mark]) -> list[Score]:
     return scores(Counter(found).items(), FORMULAS[-1])
 
 
-@given(facts=FACTS)
-def test_what_is_counted_where_it_is_alike_gives_the_scores_of_what_is_read_case_by_case(
-    facts: list[Fact],
-) -> None:
-    alike = Counter(msgspec.structs.replace(fact, case_id="") for fact in facts)
-    warned = {fact.case_id for fact in facts if fact.move == "warn"}
-    beside = owed(fact for fact in facts if fact.case_id in warned and fact.move in DEADLINE_MOVES)
-    counted = [*told(alike.items()), *((mark, 1) for mark in beside)]
-    assert scores(counted, FORMULAS[-1]) == scored(marks(facts))
-
-
 @given(late=st.booleans(), replied=st.booleans())
 def test_a_deadline_that_passed_without_a_reply_counts_once(late: bool, replied: bool) -> None:
     warn = Fact("c", "warn", "甲", False, '{"light":"overdue"}')
     reply = Fact("c", "reply", "甲", late, "{}")
-    found = list(marks([warn, reply] if replied else [warn]))
+    found = [*owed([warn, reply] if replied else [warn])]
+    found += [mark for mark, _ in told([(warn, 1), *([(reply, 1)] if replied else [])])]
     assert [mark.is_good for mark in found if mark.measure is Measure.CLOSED] == [replied and not late]
-    assert list(marks([Fact("c", "warn", "甲", False, '{"light":"red"}')])) == []
+    assert list(owed([Fact("c", "warn", "甲", False, '{"light":"red"}')])) == []
+    assert [mark.case_id for mark in owed([reply, warn, Fact("d", "reply", "甲", False, "{}")])] == ["c"]
+
+
+def test_each_rate_consists_of_the_moves_that_are_said_to_make_it() -> None:
+    visit = msgspec.json.encode(visited(Satisfaction.GOOD)).decode()
+    made: dict[Measure, set[str]] = {}
+    for move in MOVES:
+        for mark, _ in told([(Fact("c", move, "甲", False, visit if move == "visited" else ""), 1)]):
+            made.setdefault(mark.measure, set()).add(move)
+    assert made == {measure: set(moves) for measure, moves in MOVES_OF.items()}
+    assert set(DEADLINE_MOVES) <= set(MOVES)
 
 
 @pytest.mark.slow
@@ -141,13 +126,14 @@ async def test_what_a_unit_did_well_and_badly_stands_in_its_score_with_the_cases
     await tick(database, MONDAY + 10 * DAY_US, china())
     async with database.read() as session:
         period = MONDAY, MONDAY + 20 * DAY
-        found = list(marks(await lists.facts(session, *period, COUNTY)))
-        alike, warned = await lists.alike(session, *period), await lists.deadline_facts(session, *period)
-        assert await lists.facts(session, period[1], period[1] + 20 * DAY, COUNTY) == []
-        assert await lists.facts(session, *period, "不存在的单位") == []
-    (score,) = scored(found)
-    counted = [*told(alike), *((mark, 1) for mark in owed(warned))]
-    assert score.unit == COUNTY and scores(counted, FORMULAS[-1]) == [score]
+        counted = await marks.counted(session, *period)
+        found = [
+            mark for one in Measure for mark in await marks.behind(session, *period, (COUNTY, "旧名"), one)
+        ]
+        assert await marks.counted(session, period[1], period[1] + 20 * DAY) == []
+        assert await marks.behind(session, *period, ("不存在的单位",), Measure.CLOSED) == []
+    (score,) = scores(counted, FORMULAS[-1])
+    assert score.unit == COUNTY and scored(found) == [score]
     assert {one.name: (rate.good, rate.all) for one, rate in score.rates.items()} == {
         "ACCEPTED": (2, 2),
         "CLOSED": (3, 5),
@@ -160,8 +146,3 @@ async def test_what_a_unit_did_well_and_badly_stands_in_its_score_with_the_cases
     lost = {mark.case_id for mark in found if mark.measure is Measure.CLOSED and not mark.is_good}
     assert lost == {late.id, bad.id} and good.id not in lost
     assert score.points == "59.25"
-
-
-def test_only_moves_that_exist_are_counted() -> None:
-    tags = {m.tag_of(kind) for kind in m.RULES}
-    assert set(WINDOW_MOVES) <= tags

@@ -26,6 +26,8 @@ from hotline.identity.roles import Role
 from hotline.identity.token import verify
 from hotline.secret import Secrets, screen_word
 from hotline.settings import DeskSettings, SeatSettings, Settings, SwitchSettings
+from rehearsal.browser import WORD
+from rehearsal.browser import Browser as PlainBrowser
 
 PASSWORD = "correct horse 12345"
 KEYS = Secrets(ami_cti="a", ami_system="b", push_key="push", seat_key="c", session_key="session")
@@ -34,7 +36,6 @@ PEOPLE = (
     NewPerson(number="9001", name="李班长", role=Role.SUPERVISOR),
     NewPerson(number="9902", name="大屏", role=Role.WALL),
 )
-WORD = re.compile(r'name="form_word" value="([0-9a-f]{64})"')
 
 
 def free_port() -> int:
@@ -43,27 +44,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Browser:
-    """A browser's part: cookies, the Origin header, the word in the last form."""
-
-    def __init__(self, http: aiohttp.ClientSession, base: str) -> None:
-        self.http, self.base, self.word = http, base, ""
-
-    async def get(self, path: str, **headers: str) -> tuple[int, str]:
-        async with self.http.get(self.base + path, headers=headers) as answer:
-            text = await answer.text()
-            if found := WORD.search(text):
-                self.word = found[1]
-            return answer.status, text
-
-    async def post(self, path: str, origin: str | None = None, **form: str) -> aiohttp.ClientResponse:
-        headers = {"Origin": origin if origin is not None else self.base}
-        data = {"form_word": self.word, **form}
-        return await self.http.post(self.base + path, data=data, headers=headers, allow_redirects=False)
+class Browser(PlainBrowser):
+    """A browser whose cookie can be looked at, of somebody with the tests' password."""
 
     async def log_in(self, number: str, password: str = PASSWORD) -> aiohttp.ClientResponse:
-        await self.get("/login")
-        return await self.post("/login", number=number, password=password)
+        return await super().log_in(number, password)
 
     def cookie(self) -> str:
         return next((morsel.value for morsel in self.http.cookie_jar if morsel.key == COOKIE), "")
