@@ -87,7 +87,7 @@ unit: $(LINKED) $(BUILT) ## the quick tests: the pure core, and each shell by it
 	@echo "test: $(QUICK_TESTS)"
 	@$(PYTEST) -n 3 -m "not slow" $(QUICK_TESTS)
 
-bench: setup ## measure speed; every figure is a ratio within one run
+bench: setup ## measure speed within one run; `python -m bench casework` measures with 1,330,000 cases
 	@$(BIN)/python -m bench
 
 lock: ## choose versions anew and write requirements.txt and package-lock.json

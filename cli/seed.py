@@ -14,6 +14,7 @@ from hotline import clock, directory
 from hotline.db.engine import Database
 from hotline.identity.demo import demo_people
 from hotline.identity.people import seed_people
+from hotline.secret import write_private
 from hotline.settings import Settings
 
 KNOWN_CITIZENS = 5
@@ -31,8 +32,7 @@ def demo_password(settings: Settings) -> str:
     """One password for all invented people, made at first start and kept beside the database (mode 0600)."""
     path: Path = settings.state / "demo-password"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(9))
+        write_private(path, secrets.token_urlsafe(9))
     return path.read_text()
 
 

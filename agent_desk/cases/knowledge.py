@@ -30,7 +30,7 @@ from casework.knowledge import (
 from casework.store import knowledge as store
 from casework.store.matters import all_matters
 from hotline import clock
-from hotline.identity.people import list_people
+from hotline.identity.people import names_of_all
 from hotline.local_time import DAY_US
 
 ENTRY_PATH = f"/knowledge/{ID}"
@@ -222,7 +222,7 @@ class KnowledgeViews:
         reason: str = "",
     ) -> web.Response:
         now_us, is_inside = clock.now().utc_us, any(is_insider(entry, post) for post in asker.posts)
-        names = {person.number: person.name for person in await list_people(session)}
+        names = await names_of_all(session)
         versions = await store.versions_of(session, entry.last.entry)
         told = [one for one in versions if is_inside or one.stage is Stage.PUBLISHED]
         offered = {act for post in asker.posts for act in possible(entry, post)}

@@ -27,7 +27,7 @@ from casework.store.matters import all_matters
 from casework.words import PLATFORM, CaseState, Part, Refusal
 from hotline import audit, clock
 from hotline.audit import Deed
-from hotline.identity.people import list_people
+from hotline.identity.people import names_of_all
 from hotline.numbers import describe
 
 MOST = 100
@@ -193,7 +193,7 @@ class CaseViews:
                 raise web.HTTPForbidden
             cases = await lists.supervised(session, MOST)
             entries = await lists.ledger(session, MOST)
-            names = {person.number: person.name for person in await list_people(session)}
+            names = await names_of_all(session)
         lines = [
             shown.time_line([entry], names)[0] | {"id": entry.case_id, "number": number, "title": title}
             for entry, number, title in entries
@@ -234,7 +234,7 @@ class CaseViews:
         now_us = clock.now().utc_us
         tree = await self._desk.tree(session)
         offers = _offers(case, asker)
-        names = {person.number: person.name for person in await list_people(session)}
+        names = await names_of_all(session)
         suggestion = None
         if m.Dispatch in offers:
             suggestion = await self._suggestion(session, tree, case)

@@ -93,6 +93,12 @@ async def list_people(session: AsyncSession) -> list[Person]:
     return [_person(row) for row in rows]
 
 
+async def names_of_all(session: AsyncSession) -> dict[str, str]:
+    """Everybody's name by number, for pages that tell who did what."""
+    rows = await session.execute(select(PersonRow.number, PersonRow.name))
+    return {number: name for number, name in rows}
+
+
 async def find_person(session: AsyncSession, number: str) -> Person | None:
     """The person with that number, enabled or not."""
     row = await session.get(PersonRow, number) if _NUMBER.fullmatch(number) else None

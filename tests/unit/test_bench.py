@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from bench import __main__ as bench
-from bench import intake, memory, pop
+from bench import casework, intake, memory, pop
 from bench.desks import _message
 from bench.stories import story
 
@@ -80,3 +81,12 @@ def test_a_silence_longer_than_its_bar_is_called_missed() -> None:
 def test_an_unknown_name_is_refused_with_the_names_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["nothing"]) == 2
     assert "intake" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_casework_is_measured_at_its_pages_while_cases_come_in_and_the_year_is_kept(tmp_path: Path) -> None:
+    found = casework.measure(cases=400, home=tmp_path, rounds=1, intake_s=2.0, kinds=["sqlite"])
+    assert {what for what, *_ in bench.of_casework(found)} >= {"sqlite: list page at 400 cases, p99 ms"}
+    assert all(found[f"sqlite_{page}_p99_ms"] > 0 for page in casework.PAGES)
+    assert found["sqlite_intake"] > 1 and found["sqlite_scores_s"] > 0
+    assert casework.p99([*map(float, range(1, 201))]) == 198.0
