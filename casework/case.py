@@ -35,6 +35,7 @@ TITLE_LIMIT = 120
 TEXT_LIMIT = 20_000
 NAME_LIMIT = 60
 TIERS = 4
+_MOST_A_DAY = 10_000_000
 RETURN_DAYS, EXTENSION_DAYS = WorkingDays(1), WorkingDays(2)
 """How long after receipt a return or an extension may be asked for."""
 SUPERVISION_DAYS = {
@@ -135,6 +136,17 @@ def check_new(title: str, text: str, *names: str) -> Refusal | None:
 def case_number(day: str, count: int) -> str:
     """The number of the `count`-th case of a day (20261124)."""
     return f"{day}-{count:04}"
+
+
+def place_of(number: str) -> int:
+    """Where a case stands among all others by its number, which grows from day to day."""
+    day, _, count = number.partition("-")
+    return day_place(day) + int(count)
+
+
+def day_place(day: str) -> int:
+    """The place before the first case of a day (20261124); the next day's is beyond its last."""
+    return int(day) * _MOST_A_DAY
 
 
 def step(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Refusal:

@@ -26,7 +26,7 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
     cases: list[_Row]
     moves: list[_Row]
     parties: list[_Row]
-    words: list[tuple[str, str]]
+    words: list[search.Cut]
 
 
 def rows_of(lives: Iterable[tuple[Case, list[Entry]]]) -> Rows:
@@ -39,7 +39,7 @@ def rows_of(lives: Iterable[tuple[Case, list[Entry]]]) -> Rows:
             rows.moves.append(msgspec.structs.asdict(entry) | {"state": entry.state.value, "digest": head})
         rows.cases.append(columns_of(case) | {"moves": len(entries), "head": head})
         rows.parties.extend({"unit": unit, "case_id": case.id} for unit in parties(case))
-        rows.words.append(search.indexed(case))
+        rows.words.append(search.words_of(case))
     return rows
 
 

@@ -74,7 +74,7 @@ async def add(session: AsyncSession, case: Case, first: Entry) -> None:
     session.add(row)
     await session.flush()
     session.add(kept)
-    await search.write(session, [case])
+    await search.CASES.keep(session, [search.words_of(case)])
 
 
 async def save(session: AsyncSession, case: Case, entry: Entry) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy import ForeignKey, Index, Integer, String, Text, func, or_, sele
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from casework.grams import grams
 from casework.knowledge import Entry, Stage, Version, Words, after, is_valid, matter_of, ranked, searched
-from casework.store.search import ENTRIES
+from casework.store.search import ENTRIES, Cut
 from hotline.db.base import Base, Key, RowId, Utc
 from hotline.local_time import compact_day
 
@@ -118,7 +119,7 @@ async def keep(session: AsyncSession, versions: list[Version]) -> None:
     if before is not None and before != live:
         await ENTRIES.remove(session, last.entry)
     if live is not None and before != live:
-        await ENTRIES.write(session, [(last.entry, searched(live))])
+        await ENTRIES.keep(session, [Cut(last.entry, grams(searched(live)))])
         await _answer(session, live)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from casework.case import Case
+from casework.case import Case, day_place
 from casework.history import Entry
 from casework.store import search
 from casework.store.cases import case_of, entry_of_row
@@ -23,6 +24,10 @@ from casework.store.tables import (
     CaseRow,
 )
 from casework.words import AT_UNIT, CaseState
+from hotline.local_time import compact_day
+
+_NEAR = 2000
+"""Of the cases that hold a word, the last so many are looked at first."""
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -104,19 +109,26 @@ async def numbered(session: AsyncSession, number: str) -> Case | None:
 
 async def found(session: AsyncSession, wanted: Wanted, limit: int) -> list[Case]:
     """What is looked for, newest first."""
+    query = _filtered(wanted)
+    if not wanted.words:
+        return await _read(session, _own(query, wanted, limit), limit)
+    places = _places(wanted.since_us, wanted.until_us)
+    is_alone = wanted == Wanted(words=wanted.words)
+    # Whoever looks for a word beside other things most often finds enough among the last cases that hold it.
+    for most in (limit,) if is_alone else (_NEAR, search.ALL):
+        hits = await search.CASES.hits(session, wanted.words, most, places)
+        if hits is None:
+            return []
+        cases = await _read(session, _own(query.where(CaseRow.id.in_(hits)), wanted, limit), limit)
+        if len(cases) == limit:
+            break
+    return cases
+
+
+def _filtered(wanted: Wanted) -> Select[CaseRow]:
     query = select(CaseRow).order_by(CaseRow.created_us.desc(), CaseRow.id.desc())
     if wanted.number:
         query = query.where(CaseRow.number == wanted.number)
-    if wanted.words:
-        is_alone = wanted == Wanted(words=wanted.words)
-        hits = (
-            await search.CASES.hits(session, wanted.words, limit)
-            if is_alone
-            else await search.CASES.hits(session, wanted.words)
-        )
-        if hits is None:
-            return []
-        query = query.where(CaseRow.id.in_(hits))
     if wanted.state:
         query = query.where(CaseRow.state == wanted.state)
     if wanted.unit:
@@ -125,12 +137,26 @@ async def found(session: AsyncSession, wanted: Wanted, limit: int) -> list[Case]
         query = query.where(CaseRow.created_us >= wanted.since_us)
     if wanted.until_us:
         query = query.where(CaseRow.created_us < wanted.until_us)
-    if wanted.units is not None:
-        beside = select(CasePartyRow.case_id).where(CasePartyRow.unit.in_(wanted.units))
-        # Each side by its own index: a database that is asked for "one or the other" reads the whole year.
-        own = query.with_only_columns(CaseRow.id).where(CaseRow.unit.in_(wanted.units)).limit(limit)
-        query = query.where(CaseRow.id.in_(union_all(select(own.subquery().c.id), beside)))
-    return await _read(session, query, limit)
+    return query
+
+
+def _own(query: Select[CaseRow], wanted: Wanted, limit: int) -> Select[CaseRow]:
+    """Only cases that these units have or that concern them, each side by its own index: a database that is
+    asked for "one or the other" reads the whole year.
+    """
+    if wanted.units is None:
+        return query
+    beside = select(CasePartyRow.case_id).where(CasePartyRow.unit.in_(wanted.units))
+    own = query.with_only_columns(CaseRow.id).where(CaseRow.unit.in_(wanted.units)).limit(limit)
+    return query.where(CaseRow.id.in_(union_all(select(own.subquery().c.id), beside)))
+
+
+def _places(since_us: int, until_us: int) -> range | None:
+    """Where the cases of these days stand (`case.place_of`); None for all days."""
+    if not since_us and not until_us:
+        return None
+    first = day_place(compact_day(since_us)) if since_us else 0
+    return range(first, day_place(compact_day(until_us)) + day_place("1") if until_us else sys.maxsize)
 
 
 async def loads(session: AsyncSession, now_us: int) -> list[Load]:

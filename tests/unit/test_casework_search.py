@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casework.grams import for_fts5, for_tsquery, grams, phrases
+from casework.store import lists
 from casework.store.lists import Wanted, found
 from hotline.db.engine import Database
+from hotline.local_time import DAY_US
 from tests.unit.test_casework_rules import MONDAY, dispatch
 from tests.unit.test_casework_supervision import moved, opened
 
@@ -22,7 +24,7 @@ CASES = (
 ODD = ("", "  ", "，。", '"', "a AND", "NEAR(", "*", "供*", "':*", "& | !", "()", "\0", "😀", "-", "x" * 500)
 
 
-async def titles(database: Database, words: str, **fields: str) -> list[str]:
+async def titles(database: Database, words: str, **fields: object) -> list[str]:
     async with database.read() as session:
         cases = await found(session, Wanted(words=words, **fields), 10)  # type: ignore[arg-type]
     return [case.title for case in cases]
@@ -61,6 +63,29 @@ async def test_words_and_filters_must_hold_together(database: Database) -> None:
     assert await titles(database, "暖", state="dispatched") == names(0)
     assert await titles(database, "暖", unit="泰山区政府") == names(0)
     assert await titles(database, "亮", state="dispatched") == []
+
+
+@pytest.mark.slow
+async def test_the_newest_case_comes_first_whenever_it_was_written_and_days_are_a_part_of_all(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "_NEAR", 1)  # what stands further back is found all the same
+    for days in (5, 0, 9):
+        await opened(database, MONDAY + days * DAY_US, title=f"路灯{days}")
+    assert await titles(database, "路灯") == ["路灯9", "路灯5", "路灯0"]
+    for since, until, wanted in (
+        (4, 6, "5"),
+        (0, 1, "0"),
+        (6, 0, "9"),
+        (0, 6, "50"),
+        (5, 0, "95"),
+        (1, 5, ""),
+    ):
+        period = {
+            "since_us": since and MONDAY + since * DAY_US,
+            "until_us": until and MONDAY + until * DAY_US,
+        }
+        assert await titles(database, "路灯", **period) == [f"路灯{day}" for day in wanted], (since, until)
 
 
 @given(words=st.text(), more=st.text())
