@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ssl
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -15,22 +17,24 @@ from agent_desk.cases.intake import IntakeViews
 from agent_desk.cases.knowledge import KnowledgeViews
 from agent_desk.cases.scores import ScoreViews
 from agent_desk.cases.views import CaseViews
+from agent_desk.doors import Doors
 from agent_desk.floor import Floor
 from agent_desk.guard import Guard
 from agent_desk.recordings import RecordingViews
 from agent_desk.sessions import Sessions
-from agent_desk.sip import SipDoor
 from agent_desk.views import Views
 from casework import clockwork
-from hotline import numbers, secret
+from hotline import numbers, secret, tls
 from hotline.db.engine import Database
-from hotline.errors import HotlineError, PortBusy
+from hotline.errors import BadSettings, HotlineError, PortBusy
 from hotline.secret import Secrets
 from hotline.settings import Settings
 
 MOST_BYTES = 256 * 1024
 """No form of ours is longer: a case's text has 20,000 characters, each of them nine bytes in a form."""
 _GOODBYE_S = 2.0
+_RENEWAL_S = 60.0
+"""How often the files of a certificate are looked at."""
 
 log = structlog.get_logger()
 
@@ -49,7 +53,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(IntakeViews(cases).routes())
     app.add_routes(ScoreViews(cases).routes())
     app.add_routes(KnowledgeViews(cases).routes())
-    app.router.add_get("/sip", SipDoor(settings).open, allow_head=False)
+    app.add_routes(Doors(settings).routes())
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:
         floor.start()
@@ -65,13 +69,15 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
 
 async def serve(settings: Settings, keys: Secrets, database: Database) -> web.AppRunner:
     """Listen; the caller ends it with `await runner.cleanup()`. PortBusy when somebody else is there."""
-    runner = web.AppRunner(
-        make_app(settings, keys, database), access_log=None, shutdown_timeout=_GOODBYE_S, handle_signals=False
-    )
+    app, context = make_app(settings, keys, database), None
+    if (desk := settings.desk).certificate:
+        pair = Path(desk.certificate), Path(desk.certificate_key)
+        context = await asyncio.to_thread(tls.server_context, *pair)
+        app.cleanup_ctx.append(lambda _: _renewals(context, *pair))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GOODBYE_S, handle_signals=False)
     await runner.setup()
-    desk = settings.desk
     try:
-        await web.TCPSite(runner, desk.host, desk.port).start()
+        await web.TCPSite(runner, desk.host, desk.port, ssl_context=context).start()
     except OSError as error:
         await runner.cleanup()
         if error.errno == errno.EADDRINUSE:
@@ -79,6 +85,31 @@ async def serve(settings: Settings, keys: Secrets, database: Database) -> web.Ap
         raise HotlineError(f"the desk cannot listen on {desk.host}:{desk.port}: {error.strerror}") from error
     log.info("desk_listening", host=desk.host, port=desk.port)
     return runner
+
+
+async def _renewals(context: ssl.SSLContext, *pair: Path) -> AsyncIterator[None]:
+    """A certificate that was renewed is shown to whoever connects next; nobody is logged out."""
+
+    async def watch() -> None:
+        known = await asyncio.to_thread(_times, pair)
+        while True:
+            await asyncio.sleep(_RENEWAL_S)
+            if (found := await asyncio.to_thread(_times, pair)) != known:
+                try:
+                    await asyncio.to_thread(tls.load, context, *pair)
+                    known = found
+                    log.info("desk_certificate_renewed")
+                except BadSettings as error:  # half written; the old one goes on
+                    log.warning("desk_certificate_not_renewed", why=str(error))
+
+    watching = asyncio.create_task(watch())
+    yield
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+def _times(pair: tuple[Path, ...]) -> list[int]:
+    return [path.stat().st_mtime_ns if path.exists() else 0 for path in pair]
 
 
 async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:

@@ -46,7 +46,8 @@ def security_headers(settings: Settings) -> dict[str, str]:
         f"media-src 'self'; connect-src 'self' {push}; form-action 'self'; frame-ancestors 'none'; "
         f"base-uri 'none'"
     )
-    return {
+    always_tls = {"Strict-Transport-Security": "max-age=31536000"} if settings.desk.certificate else {}
+    return always_tls | {
         "Content-Security-Policy": policy,
         "Server": "hotline",
         "X-Content-Type-Options": "nosniff",

@@ -144,7 +144,7 @@ def _settings(site: Settings) -> Settings:
 def _invite(settings: Settings, busy: int, say: Say) -> None:
     free = settings.seat_ids[busy:]
     say("")
-    say(f"  the desk     http://{settings.desk.host}:{settings.desk.port}/")
+    say(f"  the desk     {settings.desk_url}/")
     say(f"  an agent     {1001 + busy}, at a free seat: {free[0]} to {free[-1]}")
     say("  a supervisor 9001, who sees the wall of seats")
     say(

@@ -14,13 +14,17 @@ from asterisk_conf.node import Node
 from asterisk_conf.ports import ami_host
 from cli.run import home_of_switch
 from ctiserver.ami.connection import Link
+from hotline import clock, tls
 from hotline.db.engine import Database, shown_url
-from hotline.errors import AmiRefused, HotlineError, SwitchUnavailable
+from hotline.errors import AmiRefused, BadSettings, HotlineError, SwitchUnavailable
+from hotline.local_time import DAY_US
 from hotline.secret import load_or_create
 from hotline.settings import Settings
 
 LEAST_FREE_GB = 7.0
 """An hour of 57 talking seats records 6.6 GB, one file for each direction."""
+_SOON_DAYS = 14
+"""Less is too little to be told in time."""
 _TOOLS = ("espeak-ng", "sox", "flac")
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -142,13 +146,16 @@ def _tools() -> Finding:
 
 
 def _certificates(settings: Settings) -> Finding:
-    hosts = {settings.desk.host, settings.cti.host, settings.switch.host}
-    outside = sorted(host for host in hosts if not host.startswith(_LOOPBACK))
-    if not outside:
-        return Finding("certificates", True, "not needed: everything listens on loopback")
-    return Finding(
-        "certificates",
-        False,
-        f"plain text on {', '.join(outside)}",
-        "listen on loopback, with a TLS proxy before it",
-    )
+    desk, what = settings.desk, "certificates"
+    hosts = {settings.cti.host, settings.switch.host} | ({desk.host} if not desk.certificate else set())
+    if outside := sorted(host for host in hosts if not host.startswith(_LOOPBACK)):
+        mend = "listen on loopback, with a TLS proxy before it, or give the desk a certificate"
+        return Finding(what, False, f"plain text on {', '.join(outside)}", mend)
+    if not desk.certificate:
+        return Finding(what, True, "not needed: everything listens on loopback")
+    try:
+        left_us = tls.ends_us(Path(desk.certificate), Path(desk.certificate_key)) - clock.now().utc_us
+    except BadSettings as error:
+        return Finding(what, False, str(error), "put a valid pair there; the desk reads it within a minute")
+    days = left_us // DAY_US
+    return Finding(what, days >= _SOON_DAYS, f"valid for {days} days", "renew it")

@@ -296,7 +296,7 @@ def screen(
     """The address of a wall display, which needs no log-in; whoever has its word may look and do nothing."""
     site = settings_from(settings)[0]
     screen_word(site.state, anew=new)
-    say(f"address    http://{site.desk.host}:{site.desk.port}/screen/ and then the word")
+    say(f"address    {site.desk_url}/screen/ and then the word")
     say(f"word       in {site.state / 'screen-word'}")
 
 

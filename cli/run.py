@@ -218,8 +218,7 @@ async def run(settings: Settings, file: Path, say: Say, *, keep_switch: bool = F
         try:
             if await _before(end, hotline.start(detached=True)):
                 stop_switch = not keep_switch
-                desk = settings.desk
-                say(f"the desk: http://{desk.host}:{desk.port}/   (Ctrl+C ends everything)")
+                say(f"the desk: {settings.desk_url}/   (Ctrl+C ends everything)")
                 await end
             say("stopping" if stop_switch else "stopping; Asterisk goes on")
         finally:

@@ -17,7 +17,7 @@ from hotline import clock
 from hotline.db import migrate
 from hotline.identity.roles import Role
 from hotline.identity.token import mint
-from hotline.settings import Settings, TrunkSettings, check
+from hotline.settings import DeskSettings, Settings, TrunkSettings, check
 from rehearsal.city import City
 from rehearsal.config import CityPlan
 from rehearsal.ports import CITY_HOST, HOTLINE_HOST, free_ports
@@ -49,7 +49,7 @@ def stage_settings(site: Settings, state: Path, *, seats: int, ports: list[int])
         seats=replace(site.seats, count=seats),
         cti=replace(site.cti, host=HOTLINE_HOST, push_port=push, metrics_port=0),
         ivr=replace(site.ivr, host=HOTLINE_HOST, port=ivr, hours="always"),  # played at any time of day
-        desk=replace(site.desk, host=HOTLINE_HOST, port=desk, public_url=""),
+        desk=DeskSettings(host=HOTLINE_HOST, port=desk),
         webhooks=(),  # no emergency centre hears of invented calls
         recording=replace(site.recording, directory=""),
     )

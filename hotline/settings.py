@@ -166,7 +166,13 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     host: str = LOOPBACK
     port: int = 8080
     public_url: str = ""
-    """What agents open when a proxy with TLS stands in front, as "https://desk.example"; "": none does."""
+    """What agents open, as "https://desk.example", where a proxy with TLS stands in front or the desk has a
+    certificate; "": neither.
+    """
+    certificate: str = ""
+    """PEM file of the desk's own certificate (证书) with its chain; "": plain HTTP on loopback."""
+    certificate_key: str = ""
+    """PEM file of its key, without a password."""
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -265,6 +271,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         hosts = sorted({self.desk.host, LOOPBACK, "localhost"})
         own = tuple(f"{scheme}://{host}:{self.desk.port}" for host in hosts for scheme in ("http", "https"))
         return (*own, self.desk.public_url) if self.desk.public_url else own
+
+    @property
+    def desk_url(self) -> str:
+        """What agents open, without a slash at the end."""
+        return self.desk.public_url or f"http://{self.desk.host}:{self.desk.port}"
 
     @property
     def page_push_url(self) -> str:
@@ -440,6 +451,11 @@ def _check_ports(settings: Settings) -> None:
         raise BadSettings(
             f"desk.public_url: {settings.desk.public_url!r} is not https://host or https://host:port"
         )
+    desk = settings.desk
+    if bool(desk.certificate) != bool(desk.certificate_key):
+        raise BadSettings("desk.certificate and desk.certificate_key go together")
+    if desk.certificate and not desk.public_url.startswith("https:"):
+        raise BadSettings("desk.certificate needs desk.public_url, the https address that agents open")
     seen: dict[int, str] = {}
     for name, port in named.items():
         if not 1 <= port <= 65535:
