@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from playwright.async_api import Browser, WebSocketRoute, async_playwright
 
 from cli.stage import Stage, stage, stage_settings
@@ -18,6 +19,7 @@ from rehearsal import tones
 from rehearsal.city import CitizenCall, City
 from rehearsal.ports import free_ports
 from tests.browser.conftest import CHROMIUM, LAPTOP, QUIET, Visit, Visitor
+from tests.unit.test_desk_tls import make_pair
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -59,10 +61,14 @@ PACKETS = """async () => {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """A hotline whose first two seats talk in the page."""
+    """A hotline whose first two seats talk in the page, and whose desk has a certificate of its own."""
     site = Settings(queue=QueueSettings(wrapup_s=300), seats=SeatSettings(softphones=("8001-8002",)))
     state = tmp_path_factory.mktemp("hotline")
-    async with stage(stage_settings(site, state, seats=4, ports=free_ports(7)), print) as raised:
+    settings = stage_settings(site, state, seats=4, ports=free_ports(7))
+    certificate, key = map(str, make_pair(state / "tls"))
+    url = f"https://{settings.desk.host}:{settings.desk.port}"
+    desk = replace(settings.desk, public_url=url, certificate=certificate, certificate_key=key)
+    async with stage(replace(settings, desk=desk), print) as raised:
         yield raised
 
 
