@@ -22,6 +22,7 @@ from agent_desk.sessions import COOKIE, LIFETIME_US, Session, Sessions
 from casework.case import NAME_LIMIT, TEXT_LIMIT
 from casework.words import Kind
 from ctiserver import missed
+from ctiserver.curves import curves
 from ctiserver.workday import workday
 from hotline import clock, secret
 from hotline.db.engine import FAILURES, Database, reason
@@ -81,6 +82,7 @@ class Views:
             web.get("/api/directory", self.directory),
             web.get("/api/missed", self.missed),
             web.get("/api/workday", self.workday),
+            web.get("/api/curves", self.curves),
             web.get("/healthz", self.health),
             web.static("/static", pages.HERE / "static"),
         )
@@ -233,6 +235,15 @@ class Views:
         if day is None:
             return web.json_response({"message": "今日统计暂不可用，稍后自动重试"}, status=503)
         return web.json_response(msgspec.structs.asdict(day))
+
+    async def curves(self, request: web.Request) -> web.Response:
+        """The queues' day so far, by quarters of an hour: counts, and nobody's name."""
+        _api_session(request)
+        now_us, level_s = clock.now().utc_us, self._settings.queue.service_level_s
+        slots = await self._known("curves", lambda asked: curves(asked, now_us, level_s))
+        if slots is None:
+            return web.json_response({"message": "今日走势暂不可用，稍后自动重试"}, status=503)
+        return web.json_response({"slots": msgspec.to_builtins(slots)})
 
     async def health(self, _request: web.Request) -> web.Response:
         """That this process answers; says nothing else to nobody in particular."""

@@ -2,6 +2,7 @@
 
 import type { AttemptState, Callback, Conversation, Push, Seat, SeatState } from "./api.js";
 import { readConfig } from "./config.js";
+import { Curves } from "./curves.js";
 import { buttons, byId, el, keyed, paintState, setText, stateBadge } from "./dom.js";
 import { PushLink } from "./push.js";
 import { paintQueue, rates, together } from "./queue.js";
@@ -23,6 +24,7 @@ interface Alarm {
 }
 
 const config = readConfig();
+new Curves(byId("curves") as HTMLDetailsElement);
 const seesCalls = document.getElementById("alarms") !== null;
 const tiles = new Map<string, HTMLElement>();
 const dirty = new Set<string>();

@@ -1,6 +1,7 @@
 """Owns a supervisor's work before the wall in a real browser: one click on a seat, then one on a word."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,7 @@ from cli.stage import Stage
 from ctiserver.client import Client
 from hotline.secret import screen_word
 from rehearsal.city import answer
-from tests.browser.conftest import AGENT, LAPTOP, LARGE, SEAT, Visit, Visitor, look_at
+from tests.browser.conftest import AGENT, LAPTOP, LARGE, SEAT, SHOTS, Visit, Visitor, look_at
 from tests.browser.test_day import STATE, SUPERVISOR, TILE, be_ready, dial, finish
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -159,6 +160,20 @@ async def test_a_seat_is_given_other_queues_by_a_supervisor_and_back_to_its_skil
     await page.click("#oversee-by-skill")
     await supervisor.until("#oversee-assigned", "按技能")
     assert await page.input_value(penalty) == "0"
+
+
+async def test_the_days_curves_stand_below_the_seats(supervisor: Visitor) -> None:
+    page = supervisor.page
+    await page.reload()
+    await supervisor.until("#curves-note", re.compile("来电 [1-9][0-9]*，接通 [1-9]"))
+    await page.locator("#curve canvas").first.wait_for()
+    assert "按时" in (await page.get_attribute("#curve", "aria-label") or "")
+    await page.screenshot(path=SHOTS / "curves.png")
+    await page.set_viewport_size(LAPTOP)  # type: ignore[arg-type]
+    await page.reload()
+    await supervisor.until(TILE, SEAT)
+    assert await page.locator("#curve canvas").count() == 0, "there is no room beside the seats"
+    await page.set_viewport_size(LARGE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [LAPTOP, LARGE], ids=["laptop", "large"])
