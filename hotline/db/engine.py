@@ -92,8 +92,11 @@ class Database:
         await self.engine.dispose()
 
 
-def make_engine(url: str) -> AsyncEngine:
-    """An engine for the URL, not yet connected; DatabaseUnavailable if no driver of ours can read it."""
+def make_engine(url: str, *, is_patient: bool = False) -> AsyncEngine:
+    """An engine for the URL, not yet connected; DatabaseUnavailable if no driver of ours can read it.
+
+    `is_patient`: a statement on PostgreSQL may take as long as it does.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -101,7 +104,7 @@ def make_engine(url: str) -> AsyncEngine:
     if parsed.drivername == "sqlite+aiosqlite":
         return _sqlite(parsed)
     if parsed.drivername == "postgresql+asyncpg":
-        return _postgresql(parsed)
+        return _postgresql(parsed, None if is_patient else _COMMAND_S)
     raise DatabaseUnavailable(
         f"database_url: {parsed.drivername} is not served; use sqlite+aiosqlite or postgresql+asyncpg"
     )
@@ -147,14 +150,14 @@ def _sqlite(url: URL) -> AsyncEngine:
     return engine
 
 
-def _postgresql(url: URL) -> AsyncEngine:
+def _postgresql(url: URL, command_s: float | None) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=10,
         pool_timeout=_CONNECT_S,
-        connect_args={"timeout": _CONNECT_S, "command_timeout": _COMMAND_S},
+        connect_args={"timeout": _CONNECT_S, "command_timeout": command_s},
     )
 
 

@@ -23,7 +23,7 @@ _TRY_AGAIN_S = 0.02
 
 async def upgrade(url: str) -> None:
     """Bring the database to the newest schema, making SQLite's file if need be; all of it or nothing."""
-    engine = make_engine(url)
+    engine = make_engine(url, is_patient=True)  # a great city's year is indexed anew in minutes
     await asyncio.to_thread(_make_file, engine)
     await probe(engine.url)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -91,6 +92,22 @@ async def test_upgrading_twice_and_at_once_is_harmless(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+async def test_an_upgrade_on_postgresql_waits_longer_than_any_other_statement_may_take(
+    new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotline.db.engine._COMMAND_S", 0.2)
+    url = new_database("postgresql")
+    other = make_engine(url)
+    async with other.begin() as holding:
+        await holding.execute(text("SELECT pg_advisory_xact_lock(12345)"))
+        upgrading = asyncio.create_task(upgrade(url))
+        await asyncio.sleep(0.6)
+        assert not upgrading.done()
+    await upgrading
+    await other.dispose()
+
+
 async def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "hotline.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -18,6 +18,7 @@ def upgrade() -> None:
             " + CAST(substr(cases.number, 10) AS bigint) FROM cases WHERE cases.id = case_search.case_id"
         )
         op.execute("ALTER TABLE case_search ALTER COLUMN place SET NOT NULL")
+        op.execute("CREATE INDEX ix_case_search_place ON case_search (place)")
         return
     op.execute("ALTER TABLE case_search RENAME TO case_search_before")
     op.execute("CREATE VIRTUAL TABLE case_search USING fts5 (case_id UNINDEXED, grams)")
