@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -93,15 +92,15 @@ async def test_upgrading_twice_and_at_once_is_harmless(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.slow
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_an_upgrade_on_postgresql_waits_longer_than_any_other_statement_may_take(
-    new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hotline.db.engine._COMMAND_S", 0.2)
-    url = new_database("postgresql")
-    other = make_engine(url)
+    other = make_engine(database_url)
     async with other.begin() as holding:
         await holding.execute(text("SELECT pg_advisory_xact_lock(12345)"))
-        upgrading = asyncio.create_task(upgrade(url))
+        upgrading = asyncio.create_task(upgrade(database_url))
         await asyncio.sleep(0.6)
         assert not upgrading.done()
     await upgrading
