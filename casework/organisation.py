@@ -51,6 +51,17 @@ class Tree:
         holding = [unit for unit in self._by_id.values() if _holds(place, unit)]
         return max(holding, key=lambda unit: (len(self.chain(unit)), len(unit.name)), default=None)
 
+    def counties(self) -> list[str]:
+        """What the counties and districts are called (泰山区), in the directory's order."""
+        return [ground_name(unit) for unit in self._by_id.values() if unit.kind is UnitKind.COUNTY]
+
+    def county(self, place: str) -> str:
+        """In which of them the place lies; "" when it does not say."""
+        unit = self.ground(place)
+        while unit is not None and unit.kind is not UnitKind.COUNTY:
+            unit = self._by_id.get(unit.parent)
+        return ground_name(unit) if unit is not None else ""
+
     def _parent_name(self, unit: Unit) -> str:
         above = self._by_id.get(unit.parent)
         return above.name if above is not None else PLATFORM

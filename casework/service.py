@@ -28,13 +28,18 @@ from casework.moves import (
     Warn,
     tag_of,
 )
+from casework.organisation import Tree
 from casework.store import cases as store
 from casework.store import files
 from casework.supervision import DAYS, SYSTEM, begun
 from casework.words import CaseState, Kind, Refusal
 from hotline import ids
 from hotline.db.engine import Database
+from hotline.directory import all_units
 from hotline.local_time import DAY_US, compact_day
+
+_LAST_CASES = 5
+"""Whoever has moved is known by what they reported since."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -169,6 +174,17 @@ async def cases_of(
 ) -> list[Case]:
     """The citizen's cases, newest first; none for a caller who hides the number."""
     return await store.of_citizen(session, citizen, limit, is_open=is_open) if citizen else []
+
+
+async def district_of(session: AsyncSession, citizen: str) -> str:
+    """Where the citizen seems to live (泰山区): the place of the newest of their last cases that says so; ""
+    when none does.
+    """
+    found = await store.of_citizen(session, citizen, _LAST_CASES)
+    if not found:
+        return ""
+    tree = Tree(await all_units(session))
+    return next((county for case in found if (county := tree.county(case.place))), "")
 
 
 async def case_of_number(session: AsyncSession, number: str) -> Case | None:

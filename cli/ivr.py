@@ -13,21 +13,22 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.table import Table
-from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from asterisk_conf.paths import NodePaths
+from casework.organisation import Tree
 from cli.run import home_of_switch
 from cli.terminal import SettingsFile, console, say, settings_from
 from cli.walk import walk
+from ctiserver import ways
 from ctiserver.api import way
-from ctiserver.store.tables import CallRow
 from hotline import clock, ids, standing
 from hotline.audit import Deed
 from hotline.db.engine import Database
+from hotline.directory import all_units
 from hotline.errors import BadSettings, HotlineError
 from hotline.ivr_settings import NORMAL, check_spoken
-from hotline.local_time import SECOND_US, SHANGHAI, date_time
+from hotline.local_time import DAY_US, SECOND_US, date_time, instant_us
 from hotline.numbers import key_of
 from hotline.settings import Settings
 from ivr import catalogue as catalogue_of
@@ -107,7 +108,8 @@ def figures(
     settings: SettingsFile = None,
 ) -> None:
     """Where callers press 0, hang up and go in circles, and how often the IVR failed them."""
-    found = asyncio.run(_figures(settings_from(settings)[0], days))
+    site, since_us = settings_from(settings)[0], clock.now().utc_us - days * DAY_US
+    found = asyncio.run(_read(site, lambda session: ways.figures(session, since_us)))
     say(f"{found.calls} calls came through the IVR in {days} days")
     table = Table("step", "reached", "pressed 0", "hung up", "in circles")
     for code, name in way.LETTERS.items():
@@ -117,21 +119,6 @@ def figures(
     console.print(table)
     for why, often in sorted(found.failed.items()):
         say(f"failed, {why}: {often}")
-
-
-async def _figures(site: Settings, days: int) -> way.Figures:
-    since_us = clock.now().utc_us - days * 86_400 * SECOND_US
-    database = await Database.open(site.database)
-    try:
-        async with database.read() as session:
-            ways = await session.execute(
-                select(CallRow.ivr_path, CallRow.ivr_failure).where(
-                    CallRow.started_us >= since_us, or_(CallRow.ivr_path != "", CallRow.ivr_failure != "")
-                )
-            )
-            return way.count(ways.tuples())
-    finally:
-        await database.close()
 
 
 def played(path: Path) -> bool:
@@ -183,7 +170,7 @@ def mode(
     """Show the whole hotline's mode, or switch it from the next call on."""
     site = settings_from(settings)[0]
     if name is None:
-        say(asyncio.run(_read(site)).mode)
+        say(asyncio.run(_standing(site)).mode)
         return
     if name not in (known := [NORMAL, *(each.id for each in site.ivr.modes)]):
         raise BadSettings(f"there is no mode {name!r}; the settings have {', '.join(known)}")
@@ -194,8 +181,9 @@ def mode(
 @ivr.command("announce")
 def announce(
     text: Annotated[str, typer.Argument(help="what callers hear before the menu")],
-    hours: Annotated[float, typer.Option("--hours", min=0.1, max=720, help="for so long")],
+    hours: Annotated[float, typer.Option("--hours", min=0.1, max=standing.LONGEST_H, help="for so long")],
     queue: Annotated[str, typer.Option("--queue", help="only to callers on the way to this queue")] = "",
+    district: Annotated[str, typer.Option("--district", help="not to callers known to live elsewhere")] = "",
     begin: Annotated[
         datetime | None, typer.Option("--from", help="Shanghai's time, as 2026-11-26T08:00; now")
     ] = None,
@@ -206,12 +194,15 @@ def announce(
     check_spoken("the announcement", text)
     if queue and queue not in (each.number for each in site.queues):
         raise BadSettings(f"there is no queue {queue!r}")
+    if district and district not in (known := asyncio.run(_districts(site))):
+        raise BadSettings(f"there is no district {district!r}; the directory has {', '.join(known)}")
     now_us = clock.now().utc_us
-    from_us = now_us if begin is None else round(begin.replace(tzinfo=SHANGHAI).timestamp() * SECOND_US)
+    from_us = now_us if begin is None else instant_us(begin)
     new = standing.Announcement(
         id=ids.make(site.node, now_us, secrets.token_bytes(ids.RANDOM_BYTES)),
         text=text.strip(),
         queue=queue,
+        district=district,
         from_us=from_us,
         until_us=from_us + round(hours * 3600 * SECOND_US),
     )
@@ -222,8 +213,8 @@ def announce(
 @ivr.command("announcements")
 def announcements(settings: SettingsFile = None) -> None:
     """What is announced, now or later."""
-    for each in asyncio.run(_read(settings_from(settings)[0])).news:
-        whom = each.queue or "all"
+    for each in asyncio.run(_standing(settings_from(settings)[0])).news:
+        whom = " ".join(filter(None, (each.queue, each.district))) or "all"
         say(f"{each.id}   {date_time(each.from_us)} - {date_time(each.until_us)}   {whom}   {each.text}")
 
 
@@ -239,7 +230,7 @@ def withdraw(id_: Annotated[str, typer.Argument(metavar="ID")], settings: Settin
 @ivr.command("restrict")
 def restrict(
     number: Annotated[str, typer.Argument(help="the nuisance caller's number")],
-    days: Annotated[int, typer.Option("--days", min=1, max=365)],
+    days: Annotated[int, typer.Option("--days", min=1, max=standing.LONGEST_DAYS)],
     why: Annotated[str, typer.Option("--why", help="kept in the audit trail")],
     settings: SettingsFile = None,
 ) -> None:
@@ -248,7 +239,7 @@ def restrict(
     citizen, deed = _citizen(site, number), _deed("ivr.restrict", _citizen(site, number), why)
     if not why.strip():
         raise HotlineError("say why: --why is kept in the audit trail")
-    until_us = clock.now().utc_us + days * 86_400 * SECOND_US
+    until_us = clock.now().utc_us + days * DAY_US
     _change(site, lambda s, now: standing.restrict(s, citizen, until_us, deed, now))
     say(f"served after all others until {date_time(until_us)}")
 
@@ -265,8 +256,8 @@ def pardon(number: str, settings: SettingsFile = None) -> None:
 
 def _citizen(site: Settings, number: str) -> str:
     key = key_of(number, site.area_code)
-    if not key:
-        raise HotlineError(f"{number!r} is not a telephone number")
+    if not key or key in site.emergency_numbers:
+        raise HotlineError(f"{number!r} is not a citizen's telephone number")
     return key
 
 
@@ -275,11 +266,19 @@ def _deed(what: str, whom: str, why: str = "") -> Deed:
     return Deed(person="", role="operator", what=what, whom=whom, why=why)
 
 
-async def _read(site: Settings) -> standing.Standing:
+async def _standing(site: Settings) -> standing.Standing:
+    return await _read(site, lambda session: standing.look(session, clock.now().utc_us))
+
+
+async def _districts(site: Settings) -> list[str]:
+    return Tree(await _read(site, all_units)).counties()
+
+
+async def _read(site: Settings, question: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
     database = await Database.open(site.database)
     try:
         async with database.read() as session:
-            return await standing.look(session, clock.now().utc_us)
+            return await question(session)
     finally:
         await database.close()
 

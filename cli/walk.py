@@ -9,7 +9,7 @@ from hotline import clock
 from hotline.numbers import key_of
 from hotline.settings import Settings
 from ivr.call import Call
-from ivr.cases import CaseDesk
+from ivr.cases import CaseDesk, home_of
 from ivr.catalogue import CALLBACK_KEY, load_catalogue
 from ivr.errors import EmergencyTyped
 from ivr.flows.entrance import Guest, entrance
@@ -26,14 +26,6 @@ async def walk(
     try:
         await outlook.look()
         citizen = key_of(caller, site.area_code)
-        plan = plan_for(
-            outlook.settings,
-            outlook.standing,
-            dialled=dialled,
-            caller=citizen,
-            now_us=clock.now().utc_us,
-            is_workday=is_workday,
-        )
         line = TerminalLine(texts(outlook), say, ask)
         now = iter(range(10**6))
         call = Call(
@@ -42,9 +34,19 @@ async def walk(
             length=lambda *_: 0.0,
             clock=lambda: float(next(now)) / 100,
         )
+        cases = CaseDesk(outlook.database)
+        plan = plan_for(
+            outlook.settings,
+            outlook.standing,
+            dialled=dialled,
+            caller=citizen,
+            now_us=clock.now().utc_us,
+            is_workday=is_workday,
+            district=await home_of(call, cases, outlook.standing, citizen),
+        )
         guest = Guest(number=caller, citizen=citizen)
         try:
-            way = await entrance(call, plan, guest, CaseDesk(outlook.database), site.ivr.wait_s)
+            way = await entrance(call, plan, guest, cases, site.ivr.wait_s)
             await call.settle()
         except EmergencyTyped as typed:
             say(f"to the head of the queue: {typed.number} was typed")

@@ -43,6 +43,8 @@ class ModeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     id: str
     greeting: str
+    label: str = ""
+    """What supervisors call it: 强降雨; "": its id."""
     greeting_en: str = ""
     queue: str = ""
     """Where everybody goes while it is on; "": where they would go anyway."""
@@ -72,7 +74,8 @@ class IvrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Absolute: recordings `<language>/<name>.wav` in it replace the engine's voice; "": there are none."""
 
 
-_TEXT = 200
+LONGEST_TEXT = 200
+"""Characters of a sentence to callers."""
 _WORD = 60
 _ID = re.compile(r"[a-z]{1,31}")
 _MOST_KEYS = 6
@@ -102,16 +105,25 @@ def check_ivr(
         if not _ID.fullmatch(mode.id) or mode.id == NORMAL:
             raise BadSettings(f"ivr.modes: id {mode.id!r} must be lower-case letters, and not {NORMAL}")
         check_spoken(f"ivr.modes: greeting of {mode.id}", mode.greeting)
+        if mode.label:
+            check_spoken(f"ivr.modes: label of {mode.id}", mode.label, _WORD)
         if mode.queue and mode.queue not in queues:
             raise BadSettings(f"ivr.modes: {mode.id} leads to {mode.queue!r}, which is no queue's number")
     if len({mode.id for mode in ivr.modes}) != len(ivr.modes):
         raise BadSettings("ivr.modes: two have one id")
 
 
-def check_spoken(what: str, text: str, longest: int = _TEXT) -> None:
+def is_spoken(text: str, longest: int = LONGEST_TEXT) -> bool:
+    """Whether a text can be spoken to callers; signs alone make no sound."""
+    return 1 <= len(text.strip()) <= longest and text.isprintable() and any(map(str.isalnum, text))
+
+
+def check_spoken(what: str, text: str, longest: int = LONGEST_TEXT) -> None:
     """Raise BadSettings for a text that cannot be spoken to callers."""
-    if not 1 <= len(text.strip()) <= longest or not text.isprintable():
-        raise BadSettings(f"{what}: {text!r} must be 1 to {longest} printable characters")
+    if not is_spoken(text, longest):
+        raise BadSettings(
+            f"{what}: {text!r} must be 1 to {longest} printable characters, and not signs alone"
+        )
 
 
 def _check_keys(ivr: IvrSettings, queues: Collection[str], has_callback: bool) -> None:

@@ -25,8 +25,12 @@ def local_day(utc_us: int) -> date:
 @lru_cache(maxsize=4096)
 def day_start_us(day: date) -> int:
     """Midnight in Shanghai at which `day` begins, in UTC microseconds."""
-    begins = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
-    return (begins - _EPOCH) // timedelta(microseconds=1)
+    return instant_us(datetime(day.year, day.month, day.day))
+
+
+def instant_us(wall: datetime) -> int:
+    """The instant at which Shanghai's clocks show that (a datetime without a zone), in UTC microseconds."""
+    return (wall.replace(tzinfo=SHANGHAI) - _EPOCH) // timedelta(microseconds=1)
 
 
 def date_time(utc_us: int) -> str:

@@ -10,15 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from casework.calendar import china
 from casework.case import Case
 from casework.moves import Actor, Urge
-from casework.service import case_of_number, cases_of, move_case
+from casework.service import case_of_number, cases_of, district_of, move_case
 from casework.words import Part
 from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.errors import DatabaseUnavailable
+from hotline.standing import Standing
+from ivr.call import Call
 from ivr.flows.lookup import CasesUnknown, Told
 
 Answer = TypeVar("Answer")
 
+DISTRICT_WITHIN_S = 0.5
+"""Before the greeting: longer nobody listens to nothing."""
 URGED_BY = "ivr"
 """Who urges in the history of a case when the citizen did it by key."""
 
@@ -40,6 +44,10 @@ class CaseDesk:
         is_theirs = case is not None and bool(case.citizen) and case.citizen.endswith(last_digits)
         return _told(case) if case is not None and is_theirs else None
 
+    async def district(self, citizen: str) -> str:
+        """Where they seem to live (泰山区), "" when no case of theirs says so."""
+        return await self._ask(lambda session: district_of(session, citizen))
+
     async def urge(self, case: Told) -> bool:
         """催办; False when the case is closed."""
         move = Urge(actor=Actor(URGED_BY, Part.AGENT), reason="市民通过自动语音催办")
@@ -55,6 +63,16 @@ class CaseDesk:
                 return await question(session)
         except (*FAILURES, DatabaseUnavailable) as error:
             raise CasesUnknown(reason(error)) from error
+
+
+async def home_of(call: Call, cases: CaseDesk, standing: Standing, citizen: str) -> str:
+    """The district that a caller's announcements depend on; "" while none do, or nobody knows it in time."""
+    if not citizen or not any(each.district for each in standing.news):
+        return ""
+    try:
+        return await call.wait(cases.district(citizen), DISTRICT_WITHIN_S)
+    except (CasesUnknown, TimeoutError):
+        return ""
 
 
 def _told(case: Case) -> Told:

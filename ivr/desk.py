@@ -11,7 +11,7 @@ from casework.calendar import is_workday
 from hotline import clock
 from hotline.numbers import key_of
 from ivr.call import Call
-from ivr.cases import CaseDesk
+from ivr.cases import CaseDesk, home_of
 from ivr.catalogue import sounds_of
 from ivr.errors import EmergencyTyped
 from ivr.flows.entrance import Guest, Way, entrance
@@ -52,7 +52,8 @@ class Desk:
         call = self._call(session, settings.emergency_numbers)
         citizen = key_of(session.number, settings.area_code)
         guest = Guest(number=session.number if citizen else "", citizen=citizen)
-        plan = self._plan(session.dialled, citizen)
+        district = await home_of(call, self._cases, self._outlook.standing, citizen)
+        plan = self._plan(session.dialled, citizen, district)
         try:
             way = await entrance(call, plan, guest, self._cases, settings.ivr.wait_s)
             await call.settle()
@@ -72,7 +73,7 @@ class Desk:
         await session.set_variable(RATING_VARIABLE, answer or "0")
         return "rated" if answer else "unrated"
 
-    def _plan(self, dialled: str, caller: str) -> Plan:
+    def _plan(self, dialled: str, caller: str, district: str) -> Plan:
         return plan_for(
             self._outlook.settings,
             self._outlook.standing,
@@ -80,6 +81,7 @@ class Desk:
             caller=caller,
             now_us=clock.now().utc_us,
             is_workday=is_workday,
+            district=district,
         )
 
     def _call(self, session: Session, emergency: tuple[str, ...]) -> Call:

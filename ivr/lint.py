@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import wave
-from array import array
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from asterisk_conf import render
+from hotline.wav import BadWav, inspect
 from ivr.catalogue import MANDARIN, Catalogue, sounds_of
 from ivr.flows.lookup import STATES
 from ivr.prompts import RATES, file_of
@@ -17,11 +16,6 @@ from ivr.script import MENU
 _OURS = re.compile(r"\b(?:hotline|say)/[a-z0-9]+(?:-[a-z0-9]+)*\b(?![-a-z0-9]*\{)")
 _PLAYED_BY_ASTERISK = ("queue-", "digits/")
 """app_queue asks for these by names of its own; tests hold them against its source."""
-_FULL = 32767
-_CLIPPED = 0.001
-"""Share of samples at full scale: above it a voice crackles."""
-_QUIET = 300.0
-"""Mean amplitude out of 32767: below it a telephone's noise covers a voice."""
 
 
 def spoken_of(sources: Iterable[str]) -> set[str]:
@@ -59,18 +53,16 @@ def sounds(out: Path, names: Iterable[str]) -> list[str]:
 def sound(path: Path, rate: int) -> str:
     """What is wrong with one sound file, "" for nothing."""
     try:
-        with wave.open(str(path)) as file:
-            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (rate, 1, 2):
-                return f"is not {rate} Hz, mono, 16 bit"
-            samples = array("h", file.readframes(file.getnframes()))
+        found = inspect(path)
     except FileNotFoundError:
         return "is missing"
-    except (OSError, EOFError, wave.Error) as error:
-        return f"cannot be read: {error}"
-    if not samples or sum(map(abs, samples)) / len(samples) < _QUIET:
+    except BadWav as error:
+        return str(error)
+    if (found.rate, found.channels) != (rate, 1):
+        return f"is not {rate} Hz, mono, 16 bit"
+    if found.is_silent:
         return "is silent"
-    full = samples.count(_FULL) + samples.count(-_FULL) + samples.count(-_FULL - 1)
-    return "is clipped" if full / len(samples) > _CLIPPED else ""
+    return "is clipped" if found.is_clipped else ""
 
 
 def all_of(catalogue: Catalogue, out: Path, more: Mapping[str, Iterable[str]]) -> list[str]:

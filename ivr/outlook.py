@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from asterisk_conf.paths import NodePaths
 from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.errors import DatabaseUnavailable, HotlineError
-from hotline.ivr_settings import IvrSettings
+from hotline.ivr_applied import BadApplied, applied_file, read_applied, write_applied
 from hotline.settings import Settings
 from hotline.standing import Standing, look
 from ivr.catalogue import MANDARIN
@@ -77,8 +76,10 @@ class Outlook:
             return
         self._is_down = False
         if found != self.standing:
-            await self._say(found)
-            self.standing = found
+            try:
+                await self._say(found)
+            finally:  # what cannot be spoken costs callers that sentence alone, and never the mode
+                self.standing = found
 
     async def _follow(self) -> None:
         while True:
@@ -94,11 +95,13 @@ class Outlook:
             changed = self._applied.stat().st_mtime_ns
             if changed == self._applied_at:
                 return
-            ivr = msgspec.json.decode(self._applied.read_bytes(), type=IvrSettings)
+            ivr = read_applied(self.settings)
         except FileNotFoundError:
             return
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, BadApplied) as error:
             log.error("applied settings cannot be read", why=str(error))
+            return
+        if ivr is None:
             return
         self._applied_at = changed
         self.settings = msgspec.structs.replace(self.settings, ivr=ivr)
@@ -126,16 +129,5 @@ def apply(settings: Settings, sounds: Path, say: Say = lambda _: None) -> int:
     Return how many prompts were made.
     """
     made = render_hotline(sounds, settings, all_texts(settings), say=say)
-    path = applied_file(settings)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(settings.ivr)))
-        fresh.replace(path)
-    except OSError as error:
-        raise HotlineError(f"cannot write {path}: {error.strerror}") from error
+    write_applied(settings)
     return made
-
-
-def applied_file(settings: Settings) -> Path:
-    """The IVR's settings as they were applied last, in the state directory."""
-    return settings.state / "ivr.json"

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from hotline.errors import BadSettings, HotlineError
+from hotline.recorded import directory_of
 from hotline.settings import Settings
 from ivr.catalogue import CALLBACK_KEY, MANDARIN, Catalogue, check_city, load_catalogue, sounds_of
 from ivr.errors import PromptFailed
@@ -62,7 +63,7 @@ def render_hotline(
             callback_key=settings.callback_key or CALLBACK_KEY,
             language=language,
             more=(more or {}).get(language),
-            studio=Path(settings.ivr.studio) / language if settings.ivr.studio else None,
+            spoken=(directory_of(settings), *_studio(settings, language)),
             command=settings.ivr.voice,
             say=say,
         )
@@ -76,14 +77,15 @@ def render_all(
     callback_key: str = CALLBACK_KEY,
     language: str = MANDARIN,
     more: Mapping[str, str] | None = None,
-    studio: Path | None = None,
+    spoken: tuple[Path, ...] = (),
     command: tuple[str, ...] = (),
     say: Say = lambda line: None,
 ) -> int:
     """Make every prompt of a language below `out` (Asterisk's sounds/zh); return how many were made anew.
 
-    Files whose text, voice and recording have not changed are left alone. `studio`/<name>.wav, of any rate,
-    takes the synthetic voice's place. Files are replaced whole, so Asterisk never plays half of one.
+    Files whose text, voice and recording have not changed are left alone. <name>.wav in the first directory
+    of `spoken` that has it, of any rate, takes the synthetic voice's place. Files are replaced whole, so
+    Asterisk never plays half of one.
     """
     check_city(city)
     catalogue = load_catalogue()
@@ -92,7 +94,7 @@ def render_all(
     engine = engine_for(catalogue.voices[language], command)
     texts = {n: catalogue.text(n, city, callback_key, language) for n in catalogue.names(language)}
     jobs = [
-        _job(name, _for_engine(engine, catalogue, text, language), engine, studio)
+        _job(name, _for_engine(engine, catalogue, text, language), engine, spoken)
         for name, text in (texts | dict(more or {})).items()
     ]
     known = _read_manifest(out)
@@ -122,17 +124,20 @@ def _for_engine(engine: Engine, catalogue: Catalogue, text: str, language: str) 
     return catalogue.pronounced(text, language) if engine.wants_reading else text
 
 
-def _job(name: str, spoken: str, engine: Engine, studio: Path | None) -> _Job:
+def _studio(settings: Settings, language: str) -> tuple[Path, ...]:
+    return (Path(settings.ivr.studio) / language,) if settings.ivr.studio else ()
+
+
+def _job(name: str, text: str, engine: Engine, spoken: tuple[Path, ...]) -> _Job:
     """What `name` needs; the digest covers everything that the sound depends on."""
-    recording = studio / f"{name}.wav" if studio else None
-    if recording is None or not recording.is_file():
-        recording = None
+    recordings = (directory / f"{name}.wav" for directory in spoken)
+    recording = next((path for path in recordings if path.is_file()), None)
     digest = hashlib.sha256(repr((_EFFECTS, _TELEPHONE, RATES)).encode())
     if recording:
         digest.update(recording.read_bytes())
     else:
-        digest.update(f"{engine.mark} {spoken}".encode())
-    return _Job(name, digest.hexdigest(), spoken, recording)
+        digest.update(f"{engine.mark} {text}".encode())
+    return _Job(name, digest.hexdigest(), text, recording)
 
 
 def _is_made(out: Path, name: str) -> bool:
@@ -209,10 +214,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="ivr.prompts", description="Render the prompts that callers hear.")
     parser.add_argument("--out", type=Path, required=True, help="Asterisk's sounds/zh directory")
     parser.add_argument("--city", required=True, help="the city's name as callers hear it")
-    parser.add_argument("--studio", type=Path, help="recordings that replace the synthetic voice: NAME.wav")
+    parser.add_argument(
+        "--studio", type=Path, action="append", default=[],
+        help="recordings that replace the synthetic voice: NAME.wav",
+    )  # fmt: skip
     options = parser.parse_args(argv)
     try:
-        made = render_all(options.out, city=options.city, studio=options.studio, say=_print)
+        made = render_all(options.out, city=options.city, spoken=tuple(options.studio), say=_print)
     except HotlineError as error:
         _print(f"error: {error}")
         return 2

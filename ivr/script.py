@@ -39,15 +39,18 @@ def plan_for(
     caller: str,
     now_us: int,
     is_workday: Callable[[date], bool],
+    district: str = "",
 ) -> Plan:
-    """What the caller who dialled that number hears. `caller`: the number's key, "" when withheld."""
+    """What the caller who dialled that number hears. `caller`: the number's key, "" when withheld;
+    `district`: where they live, "" when nobody knows.
+    """
     queue = queue_of(settings, dialled)
     if caller and now_standing.is_blocked(caller, now_us):
         return Plan(greeting=GREETING, queue=queue, is_blocked=True)
     mode = next((mode for mode in settings.ivr.modes if mode.id == now_standing.mode), None)
     if mode is not None:
         queue = mode.queue or queue
-        told = now_standing.announcements(queue, now_us)
+        told = now_standing.announcements(queue, now_us, district)
         greeting = mode_prompt(mode.id)
         return Plan(greeting=greeting, queue=queue, announcements=told, is_emergency_mode=True)
     is_open = standing(read(settings.ivr.hours), now_us, is_workday).is_open
@@ -55,7 +58,7 @@ def plan_for(
         greeting=_greeting(settings, dialled),
         queue=queue,
         keys=settings.ivr.keys,
-        announcements=now_standing.announcements(queue, now_us),
+        announcements=now_standing.announcements(queue, now_us, district),
         is_open=is_open,
     )
 

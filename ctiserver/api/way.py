@@ -41,6 +41,13 @@ LETTERS = {
     "e": "emergency number typed",
 }  # fmt: skip
 """What each letter stands for."""
+LETTERS_ZH = {
+    "g": "问候语", "r": "录音告知", "a": "公告", "w": "应急模式", "h": "非工作时间", "b": "骚扰号码",
+    "m": "主菜单", "l": "选择英语", "c": "输入工单编号或确认回呼号码", "d": "输入电话后四位", "s": "播报工单",
+    "n": "没有找到工单", "o": "数据库不可用", "t": "之后的选择", "u": "催办", "q": "去排队", "v": "去留言",
+    "k": "去回呼", "e": "输入紧急号码",
+}  # fmt: skip
+"""The same on pages."""
 _MENUS = "mt"
 """Letters of questions that a key answers: the main menu, and what to do about a case."""
 

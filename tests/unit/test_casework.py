@@ -12,6 +12,7 @@ from alembic import command
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from casework import city
 from casework import moves as m
 from casework.calendar import china
 from casework.case import Case, case_number, step
@@ -23,6 +24,7 @@ from casework.rights import shown_to
 from casework.service import (
     NewCase,
     cases_of,
+    district_of,
     history_of,
     move_case,
     open_case,
@@ -32,6 +34,7 @@ from casework.words import CaseState, Ending, Part, Refusal, Satisfaction
 from hotline.db import schema
 from hotline.db.engine import Database, make_engine
 from hotline.db.migrate import upgrade
+from hotline.directory import save_units
 
 pytestmark = pytest.mark.slow
 
@@ -300,3 +303,15 @@ async def test_cases_of_the_first_schema_are_carried_over_with_their_history(tmp
     case = await move_case(database, "n1-1", reopen, NOON, china())
     assert isinstance(case, Case) and case.state is CaseState.WORKING
     await database.close()
+
+
+async def test_a_citizen_seems_to_live_where_their_newest_case_with_a_place_lies(database: Database) -> None:
+    async with database.begin() as session:
+        await save_units(session, city.demo_units())
+        assert await district_of(session, CITIZEN) == ""
+    for hour, place in enumerate(("肥城市新城街道", "泰山区岱庙街道", "门口")):
+        kept = await open_case(database, new(place=place, title=place), "n1", NOON + hour * HOUR)
+        assert isinstance(kept, Case)
+    async with database.read() as session:
+        assert await district_of(session, CITIZEN) == "泰山区"
+        assert await district_of(session, "+8613900000000") == ""

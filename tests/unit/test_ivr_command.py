@@ -15,9 +15,11 @@ from casework.service import NewCase, open_case
 from cli.main import app
 from hotline import audit, clock
 from hotline.db.engine import Database
+from hotline.directory import demo_directory, save_units
+from hotline.ivr_applied import applied_file
 from hotline.ivr_settings import IvrSettings
 from hotline.settings import load
-from ivr.outlook import Outlook, applied_file
+from ivr.outlook import Outlook
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +99,7 @@ def test_a_nuisance_caller_is_restricted_with_a_reason_and_pardoned(hotline: Hot
     assert "not restricted" in hotline("pardon", "13805380001", is_well=False)
     assert "say why" in hotline("restrict", "13805380001", "--days", "3", "--why", " ", is_well=False)
     wrong = hotline("restrict", "x", "--days", "3", "--why", "y", is_well=False)
-    assert wrong == "'x' is not a telephone number"
+    assert wrong == "'x' is not a citizen's telephone number"
 
 
 def test_a_walk_shows_every_sentence_and_where_the_caller_goes(hotline: Hotline, file: Path) -> None:
@@ -109,9 +111,31 @@ def test_a_walk_shows_every_sentence_and_where_the_caller_goes(hotline: Hotline,
     assert "119 was typed" in hotline("walk", "--keys", "119")
 
 
+def test_an_announcement_for_a_district_is_not_played_to_a_caller_whose_case_lies_elsewhere(
+    hotline: Hotline, file: Path
+) -> None:
+    asyncio.run(a_case(file))
+    wrong = hotline("announce", "停水", "--hours", "2", "--district", "月亮区", is_well=False)
+    assert "there is no district '月亮区'; the directory has 泰山区" in wrong
+    hotline("announce", "岱岳区停水", "--hours", "2", "--district", "岱岳区")
+    hotline("announce", "泰山区停水", "--hours", "2", "--district", "泰山区")
+    seen = hotline("walk", "--caller", "13805380001", "--keys", "0")
+    assert "泰山区停水" in seen and "岱岳区停水" not in seen
+    assert "岱岳区停水" in hotline("walk", "--keys", "0"), "who withholds the number may live anywhere"
+
+
 async def a_case(file: Path) -> str:
     database = await Database.open(load(file).database)
-    new = NewCase(citizen="+8613805380001", title="路灯", text="不亮", unit="住建局", actor="1001")
+    new = NewCase(
+        citizen="+8613805380001",
+        title="路灯",
+        text="不亮",
+        unit="住建局",
+        actor="1001",
+        place="泰山区岱庙街道",
+    )
+    async with database.begin() as session:
+        await save_units(session, demo_directory())
     case = await open_case(database, new, "n1", clock.now().utc_us)
     await database.close()
     return case.number  # type: ignore[union-attr]

@@ -243,29 +243,29 @@ def test_a_studio_recording_takes_the_synthetic_voices_place(tmp_path: Path, zh:
     studio, out = tmp_path / "studio", tmp_path / "zh"
     recording = tone(studio / "hotline/greeting.wav")
     said: list[str] = []
-    assert render_all(out, city="泰安", studio=studio, say=said.append) > 1
+    assert render_all(out, city="泰安", spoken=(studio,), say=said.append) > 1
     assert len(said) == 1
     played = frames(out / "hotline/greeting.wav")
     assert 1.0 < len(played) / 16000 < 1.4
     assert hertz(played[3200:-4800]) == pytest.approx(440, rel=0.02)
     tone(recording, pitch=600)
-    assert render_all(out, city="泰安", studio=studio) == 1
+    assert render_all(out, city="泰安", spoken=(studio,)) == 1
     recording.unlink()
-    assert render_all(out, city="泰安", studio=studio) == 1
+    assert render_all(out, city="泰安", spoken=(studio,)) == 1
     assert frames(out / "hotline/greeting.wav") == frames(zh / "hotline/greeting.wav")
 
 
 def test_a_studio_recording_that_is_no_sound_is_named(tmp_path: Path) -> None:
     (tmp_path / "queue-thankyou.wav").write_bytes(b"not a wav at all")
     with pytest.raises(PromptFailed, match=r"^prompt queue-thankyou: .*queue-thankyou\.wav: "):
-        render_all(tmp_path / "zh", city="泰安", studio=tmp_path)
+        render_all(tmp_path / "zh", city="泰安", spoken=(tmp_path,))
 
 
 def test_a_silent_studio_recording_is_refused(tmp_path: Path) -> None:
     silence = ["sox", "-n", "-r", "48000", str(tmp_path / "queue-thankyou.wav"), "trim", "0", "3"]
     subprocess.run(silence, check=True)
     with pytest.raises(PromptFailed, match=r"^prompt queue-thankyou: .* is only silence$"):
-        render_all(tmp_path / "zh", city="泰安", studio=tmp_path)
+        render_all(tmp_path / "zh", city="泰安", spoken=(tmp_path,))
 
 
 def test_asterisk_never_sees_half_a_file(tmp_path: Path) -> None:

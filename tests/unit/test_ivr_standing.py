@@ -94,6 +94,16 @@ def test_a_nuisance_caller_is_told_so_until_the_time_is_over() -> None:
     assert not planned(Standing(restricted={ME: 50})).is_blocked
 
 
+def test_an_announcement_for_a_district_spares_those_who_are_known_to_live_elsewhere() -> None:
+    here, everywhere = msgspec.structs.replace(news("a"), district="泰山区"), news("b")
+    now = Standing(news=(here, everywhere))
+    assert now.announcements("12345", 50, "泰山区") == (here.prompt, everywhere.prompt)
+    assert now.announcements("12345", 50, "岱岳区") == (everywhere.prompt,)
+    assert now.announcements("12345", 50) == (here.prompt, everywhere.prompt), "nobody knows where they live"
+    spoken = msgspec.structs.replace(here, recording="ab" * 32)
+    assert spoken.prompt == "hotline/news-abababababababab"
+
+
 def test_opening_hours_follow_the_calendar_of_holidays() -> None:
     hours = msgspec.structs.replace(SITE, ivr=IvrSettings(hours="workdays 08:00-18:00"))
     hour_us = 3_600_000_000
