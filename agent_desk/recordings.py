@@ -15,13 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk import pages
 from agent_desk.guard import SESSION_ID, api_session_of, session_of
+from agent_desk.rights import check_person
 from agent_desk.sessions import Session, Sessions
 from ctiserver import recordings
 from ctiserver.recordings import RecordedCall, Wanted
 from hotline import audit, clock
 from hotline.audit import Deed
 from hotline.db.engine import FAILURES, Database, reason
-from hotline.identity.people import find_person
 from hotline.identity.roles import Role
 from hotline.local_time import SECOND_US, date_time, duration, local_day
 from hotline.numbers import describe
@@ -116,7 +116,7 @@ class RecordingViews:
         try:
             async with asyncio.timeout(_DATABASE_S):
                 async with self._database.read() as reading:
-                    await self._check_person(reading, session)
+                    await check_person(reading, session)
                     file = await self._file(request, reading, session)
                 if is_download and session.person.role not in HEARS_ALL:
                     raise web.HTTPForbidden
@@ -138,12 +138,6 @@ class RecordingViews:
             await audit.record(writing, _deed(session, playing, is_download=is_download), now_us)
         if not is_download:
             self._playings.note(playing, now_us)
-
-    async def _check_person(self, reading: AsyncSession, session: Session) -> None:
-        """The rights of now count, not those of the log-in."""
-        person = await find_person(reading, session.person.number)
-        if person is None or not person.enabled or person.role is not session.person.role:
-            raise web.HTTPUnauthorized
 
     async def _file(self, request: web.Request, reading: AsyncSession, session: Session) -> Path:
         """The file, if it is there and this person may hear it; otherwise there is no such page."""

@@ -4,6 +4,7 @@ import type { AttemptState, Callback, Conversation, Push, Seat, SeatState } from
 import { readConfig } from "./config.js";
 import { Curves } from "./curves.js";
 import { buttons, byId, el, keyed, paintState, setText, stateBadge } from "./dom.js";
+import { followMode } from "./mode.js";
 import { PushLink } from "./push.js";
 import { paintQueue, rates, together } from "./queue.js";
 import { Panel } from "./supervise.js";
@@ -286,3 +287,4 @@ for (const [state, word] of Object.entries(config.words.seat) as [SeatState, str
   byId("legend").append(badge);
 }
 setInterval(tick, 1000);
+followMode();

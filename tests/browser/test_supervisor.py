@@ -3,12 +3,19 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
+import msgspec
 import pytest
 import pytest_asyncio
+from playwright.async_api import Page
 
 from cli.stage import Stage
 from ctiserver.client import Client
+from hotline import clock
+from hotline.ivr_applied import write_applied
+from hotline.ivr_settings import IvrSettings, ModeSettings
+from hotline.local_time import local
 from hotline.secret import screen_word
 from rehearsal.city import answer
 from tests.browser.conftest import AGENT, LAPTOP, LARGE, SEAT, SHOTS, Visit, Visitor, look_at
@@ -189,6 +196,64 @@ async def test_the_panel_fits_beside_57_seats(visit: Visit, size: dict[str, int]
         assert await wall.page.locator(where).evaluate(fits), where
     await wall.page.keyboard.press("Escape")
     await wall.page.locator("#oversee").wait_for(state="hidden")
+
+
+async def stands(page: Page, mode: str) -> None:
+    """Switch the hotline's mode as a supervisor does, in one click and a word."""
+    await page.goto(f"{page.url.partition('/wall')[0].partition('/ivr')[0]}/ivr")
+    await page.click(f"#to-{mode} summary")
+    await page.click(f"#to-{mode} button")
+
+
+async def test_a_supervisor_says_how_the_hotline_stands_and_the_wall_shows_it(
+    visit: Visit, there: Stage
+) -> None:
+    storm = ModeSettings(id="storm", label="强降雨", greeting="险情请拨119。")
+    write_applied(msgspec.structs.replace(there.settings, ivr=IvrSettings(modes=(storm,))))
+    visitor = await visit(LAPTOP)
+    page = visitor.page
+    await visitor.log_in(SUPERVISOR)
+    await page.wait_for_url("**/wall")
+    await stands(page, "storm")
+    await visitor.until("#mode-now", "强降雨")
+    await visitor.until("#mode", SUPERVISOR)
+    await page.fill("#text", "明天八点至十七点停水。")
+    await page.fill("#until", "2020-01-01T00:00")
+    await page.click("text=发布公告")
+    await visitor.until("#fault-until", "结束时间须在")
+    assert await page.input_value("#text") == "明天八点至十七点停水。"
+    await page.fill("#until", (local(clock.now().utc_us) + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M"))
+    await page.click("text=发布公告")
+    await visitor.until("#news", "播放中")
+    await page.fill("#number", "13805380001")
+    await page.fill("#days", "3")
+    await page.fill("#why", "一再骚扰")
+    await page.click("#restrict button")
+    await visitor.until("#nuisance", "138****0001")
+    await page.set_viewport_size({"width": 360, "height": 800})
+    assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    screen = await visit(LARGE)
+    await screen.page.goto(f"{screen.base}/screen/{screen_word(there.settings.state)}")
+    await screen.until("#mode", "应急模式：强降雨")
+    for _ in range(40):
+        await page.reload()
+        if await page.locator("#news audio").count():
+            break
+        await asyncio.sleep(0.25)
+    found = await look_at(visitor, "ivr")
+    found += await look_at(screen, "big-screen-in-a-mode")
+    await page.goto(f"{visitor.base}/ivr/figures")
+    found += await look_at(visitor, "ivr-figures")
+    await page.goto(f"{visitor.base}/ivr")
+    await page.click("text=撤下")
+    await visitor.until("#news", "现在没有公告")
+    await page.click("text=解除")
+    await stands(page, "normal")
+    await visitor.until("#mode-now", "平时")
+    await screen.page.locator("#mode").wait_for(state="hidden")
+    assert [line for line in visitor.complaints if "409" not in line] == []
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
 
 
 @pytest.mark.timeout(240)
