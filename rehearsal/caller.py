@@ -12,7 +12,7 @@ from ctiserver.api import way
 from ctiserver.api.states import Outcome
 from rehearsal import tones
 from rehearsal.city import CitizenCall, City
-from rehearsal.hearing import ALIKE, likeness, prompt_loudness, what_was_heard
+from rehearsal.hearing import ALIKE, Course, likeness, prompt_course, what_was_heard
 from rehearsal.legs import CallEnded
 from rehearsal.lobby import Lobby
 
@@ -154,10 +154,10 @@ class Caller:
         misheard = await asyncio.to_thread(lambda: list(self._misheard(played)))
         return [*self._wrong, *misheard, *self._misrecorded(rows)]
 
-    def _misheard(self, played: list[float]) -> Iterator[str]:
+    def _misheard(self, played: Course) -> Iterator[str]:
         last = 0.0
         for language, prompt in self._hears:
-            like, at = likeness(played, prompt_loudness(self.props.sounds[language], prompt))
+            like, at = likeness(played, prompt_course(self.props.sounds[language], prompt))
             self.checked += 1
             if like > ALIKE and at >= last:
                 self.right += 1
@@ -165,7 +165,7 @@ class Caller:
             else:
                 yield f"{prompt} ({language}) was not heard in its turn: {like:.2f} at {at:.1f} s"
         for prompt in self._hears_not:
-            like, at = likeness(played, prompt_loudness(self.props.sounds["zh"], prompt))
+            like, at = likeness(played, prompt_course(self.props.sounds["zh"], prompt))
             self.checked += 1
             self.right += like <= ALIKE
             if like > ALIKE:

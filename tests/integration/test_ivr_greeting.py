@@ -18,7 +18,7 @@ from ivr.app import IvrServer, serve
 from ivr.prompts import render_all
 from rehearsal import tones
 from rehearsal.city import City
-from rehearsal.hearing import ALIKE, likeness, loudness, what_was_heard
+from rehearsal.hearing import ALIKE, course, likeness, what_was_heard
 from rehearsal.lobby import Lobby
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -57,8 +57,8 @@ async def test_a_citizen_hears_the_greeting_then_the_notice_then_waits_in_the_qu
     heard = await what_was_heard(call)
     greeting = tones.read(sounds / "hotline/greeting.wav")
     notice = tones.read(sounds / "hotline/recording.wav")
-    like_greeting, greeting_at = likeness(heard, loudness(greeting))
-    like_notice, notice_at = likeness(heard, loudness(notice))
+    like_greeting, greeting_at = likeness(heard, course(greeting))
+    like_notice, notice_at = likeness(heard, course(notice))
     assert like_greeting > ALIKE
     assert like_notice > ALIKE
     assert greeting_at < 1
@@ -81,7 +81,7 @@ async def test_a_key_skips_to_the_notice_which_is_heard_whole_whatever_is_presse
         joined = await queue.has("13800138002", within_s=8)
     heard = await what_was_heard(call)
     assert joined - pressed == pytest.approx(notice.seconds, abs=0.8)
-    assert likeness(heard, loudness(notice))[0] > ALIKE
+    assert likeness(heard, course(notice))[0] > ALIKE
     assert [entry["outcome"] for entry in logs if entry["event"] == "call_served"] == ["skipped"]
 
 
@@ -128,9 +128,9 @@ async def test_the_queue_tells_its_second_caller_the_place_in_mandarin(
     number = sum(tones.read(sounds / f"{name}.wav").seconds for name in ("digits/2", "queue-callswaiting"))
     await asyncio.sleep(place.seconds + number + thanks.seconds + 1.5)
     first, second = [await what_was_heard(call) for call in calls]
-    assert likeness(first, loudness(tones.read(sounds / "queue-youarenext.wav")))[0] > ALIKE
-    like_place, place_at = likeness(second, loudness(place))
-    like_thanks, thanks_at = likeness(second, loudness(thanks))
+    assert likeness(first, course(tones.read(sounds / "queue-youarenext.wav")))[0] > ALIKE
+    like_place, place_at = likeness(second, course(place))
+    like_thanks, thanks_at = likeness(second, course(thanks))
     assert like_place > ALIKE
     assert like_thanks > ALIKE
     assert thanks_at - place_at - place.seconds == pytest.approx(number, abs=0.3)
@@ -164,7 +164,7 @@ async def test_a_greeting_that_is_missing_costs_the_citizen_only_that_sentence(
         heard = await what_was_heard(call)
     finally:
         away.rename(sounds / "hotline/greeting.wav")
-    like, at = likeness(heard, loudness(tones.read(sounds / "hotline/recording.wav")))
+    like, at = likeness(heard, course(tones.read(sounds / "hotline/recording.wav")))
     assert like > ALIKE
     assert at < 1
 

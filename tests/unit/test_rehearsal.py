@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import random
 import time
+from array import array
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -12,10 +14,13 @@ import pytest
 from cli.rehearse import CannotRehearse, Process, Scenario, ivr_stage_rules, rehearse
 from hotline.ivr_settings import IvrSettings, ModeSettings
 from hotline.settings import LineSettings, Settings, SkillSettings, SupervisorSettings, check
-from rehearsal.hearing import ALIKE, likeness
+from ivr.prompts import render_all
+from rehearsal import tones
+from rehearsal.hearing import ALIKE, course, likeness
 from rehearsal.legs import Kind, Leg
 from rehearsal.report import Report, Spread, Tried
 from rehearsal.scene import Claim
+from rehearsal.tones import RATE, Recording
 from tests.unit.test_tones import mix, write
 
 RIGHT = Report(
@@ -128,12 +133,64 @@ def test_the_ivrs_stage_keeps_a_sites_queues_lines_and_modes_and_passes_every_ch
     assert len(set(numbers)) == len(numbers)
 
 
-def test_a_prompt_is_told_from_another_by_its_course_of_sound_and_its_place_is_found() -> None:
-    one, other = ([math.sin(n * n / slow) for n in range(600)] for slow in (900, 700))
-    heard = [*([0.0] * 250), *one, *([0.0] * 250)]
-    like, at = likeness(heard, one)
-    assert like > ALIKE
-    assert at == pytest.approx(2.5, abs=0.02)
-    assert likeness(heard, other)[0] < ALIKE
-    assert likeness([0.0] * 1100, one)[0] == 0, "silence is like nothing"
-    assert likeness([*one[:200], *([0.0] * 600)], one)[0] < ALIKE, "what was cut short was not heard"
+SENTENCES = (
+    "greeting",
+    "recording",
+    "menu",
+    "case-number",
+    "case-none",
+    "case-working",
+    "case-closed",
+    "rated",
+)
+DAMAGES = ("none", "gaps of 60 ms", "5 % of packets lost", "5 % of packets silent", "40 ms come between")
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
+    """Sentences as callers hear them, by the real voice."""
+    out = tmp_path_factory.mktemp("zh")
+    render_all(out, city="泰安", more={"hotline/menu": "查询诉求进度请按2，企业服务请按3，人工服务请按0。"})
+    return {name: tones.read(out / f"hotline/{name}.wav") for name in SENTENCES}
+
+
+def damaged(sound: Recording, how: str, chance: random.Random) -> array[int]:
+    """What arrives of it on a bad line."""
+    packets = [sound.samples[at : at + 160] for at in range(0, len(sound.samples), 160)]
+    first, none = chance.randrange(10, 40), array("h", bytes(320))
+    for n in range(len(packets)):
+        if how == "gaps of 60 ms" and (n - first) % 50 < 3:
+            packets[n] = none
+        elif how == "40 ms come between" and (n - first) % 75 == 0:
+            packets[n] = packets[n] + none + none
+        elif how.startswith("5 %") and chance.random() < 0.05:
+            packets[n] = array("h") if how.endswith("lost") else none
+    return sum(packets, array("h"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_prompt_is_told_from_every_other_by_its_course_however_bad_the_line(
+    spoken: dict[str, Recording], how: str
+) -> None:
+    chance = random.Random(how)
+    courses = {name: course(sound) for name, sound in spoken.items()}
+    for before, name in pairwise((SENTENCES[-1], *SENTENCES)):
+        first, second = (damaged(spoken[each], how, chance) for each in (before, name))
+        heard = course(Recording(array("h", bytes(8000)) + first + second))
+        like, at = likeness(heard, courses[name])
+        assert like > ALIKE, name
+        assert at == pytest.approx(0.5 + len(first) / RATE, abs=0.25), name
+        assert likeness(heard, courses[before])[0] > ALIKE
+        likest = max(likeness(heard, courses[other])[0] for other in SENTENCES if other not in (before, name))
+        assert likest < ALIKE, name
+
+
+def test_what_was_cut_short_or_is_silence_is_like_no_prompt() -> None:
+    prompt = [(n * n % 23, n % 17) for n in range(600)]
+    pause = [(0, 0)] * 250
+    assert likeness([*pause, *prompt, *pause], prompt) == (1.0, 2.5)
+    assert likeness([(0, 0)] * 1100, prompt)[0] < ALIKE / 2
+    assert likeness([*prompt[:200], *pause, *pause], prompt)[0] < ALIKE, "what was cut short was not heard"
+    assert likeness(prompt[:100], prompt)[0] < ALIKE, "too short for it"
+    assert likeness([], prompt) == (0.0, 0.0)
