@@ -21,6 +21,8 @@ GRACE_S = 2.0
 """After what it announced, a step may take so much longer; then the dialplan takes the call over."""
 PAUSE_S = 4.0
 """Keys further apart than this are no number."""
+MOST_WRONG = 10
+"""So many keys that nobody offered are passed over at one question."""
 SETTLE_S = 1.5
 """How long a number that has been begun is waited for at the end of a flow."""
 
@@ -145,12 +147,18 @@ class Call:
         self._end(code, began)
 
     async def menu(self, prompt: str, keys: str, *, wait_s: float, code: str) -> str | None:
-        """Ask for one of `keys`; None when none came in time. Other keys are passed over."""
+        """Ask for one of `keys`; None when none came in time. Other keys are passed over, `MOST_WRONG` at
+        most: whoever goes on pressing them wants a person, or plays.
+        """
         began = await self._begin(prompt, code, wait_s)
         if not self._ahead:
             await self._play(prompt)
-        while (key := await self._next(wait_s)) is not None and key not in keys:
-            continue
+        for _ in range(MOST_WRONG):
+            key = await self._next(wait_s)
+            if key is None or key in keys:
+                break
+        else:
+            key = None
         if key is not None:
             self._run = self._run if self._ahead else self._run[-1:]
         self._end(code, began, key or "")

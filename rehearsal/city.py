@@ -79,6 +79,8 @@ class CitizenCall(Leg):
 
     def __init__(self, city: City, leg_id: str, number: str, hz: int, heard_path: Path) -> None:
         super().__init__(leg_id, Kind.CITIZEN, number, hz, heard_path)
+        self.has_tones = False
+        """Whether the phone's keys are tones in the sound, not events (RFC 4733)."""
         self._city = city
 
     async def hang_up(self) -> None:
@@ -150,19 +152,23 @@ class City:
         dial: str | None = None,
         n: int,
         withheld: bool = False,
+        has_tones: bool = False,
         ring_s: float = 60.0,
     ) -> CitizenCall:
-        """The n-th citizen calls (by default the hotline); n chooses the tone. Odder callers: `raw_call`."""
+        """The n-th citizen calls (by default the hotline); n chooses the tone. `has_tones`: their keys are
+        tones in the sound, not events (RFC 4733). Odder callers: `raw_call`.
+        """
         dial = self._hotline.queue.number if dial is None else dial
         if not (_CALLER.fullmatch(number) and _NAME.fullmatch(name) and _DIALLED.fullmatch(dial)):
             raise ValueError("no phone could send that; raw_call can")
         self._serial += 1
         leg_id, hz = f"citizen-{n}-{self._serial}", tones.citizen_hz(n)
         call = CitizenCall(self, leg_id, number, hz, heard_dir(self.node.paths) / f"{leg_id}.wav")
+        call.has_tones = has_tones
         self._legs[leg_id] = call
         await self._switchboard.act(
             "Originate",
-            Channel=f"PJSIP/{dial}@{'withheld' if withheld else 'hotline'}",
+            Channel=f"PJSIP/{dial}@{'withheld' if withheld else 'inband' if has_tones else 'hotline'}",
             ActionID=leg_id,
             ChannelId=leg_id,
             CallerID="<anonymous>" if withheld else f'"{name}" <{number}>',
@@ -233,7 +239,10 @@ class City:
         for digit in digits:
             if digit not in "0123456789*#":
                 raise ValueError(f"{digit!r} is no key of a phone")
-            await self._switchboard.act("PlayDTMF", Channel=leg.channel, Digit=digit, Duration="120")
+            if isinstance(leg, CitizenCall) and leg.has_tones:
+                await self._redirect(leg, "key", digit)
+            else:
+                await self._switchboard.act("PlayDTMF", Channel=leg.channel, Digit=digit, Duration="120")
             await asyncio.sleep(0.2)
 
     @asynccontextmanager
@@ -246,8 +255,8 @@ class City:
             await self._redirect(leg, "talk-on")
         leg.held(since)
 
-    async def _redirect(self, leg: Leg, context: str) -> None:
-        place = {"Context": context, "Exten": str(leg.hz), "Priority": "1"}
+    async def _redirect(self, leg: Leg, context: str, exten: str = "") -> None:
+        place = {"Context": context, "Exten": exten or str(leg.hz), "Priority": "1"}
         await self._switchboard.act("Redirect", Channel=leg.channel, **place)
 
     async def _registered_seats(self) -> set[str]:

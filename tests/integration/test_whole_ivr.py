@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -124,6 +125,69 @@ async def test_an_ivr_that_hangs_costs_three_seconds_and_the_record_says_so(
     await call.hang_up()
     (row,) = await records(there, "13805390012")
     assert (row.ivr_failure, row.ivr_path) == ("late", "")
+
+
+async def garbage(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What an IVR out of its mind answers, and goes on to hold the line."""
+    for line in (b"\xff\xfe\x00\r\n", b"SAY NUMBER\n", b"STREAM FILE " + b"x" * 5000 + b"\n", b"EXEC\n") * 20:
+        writer.write(line)
+    await asyncio.sleep(10)
+    writer.close()
+
+
+async def nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An IVR that takes the call and ends."""
+    writer.close()
+
+
+async def test_an_ivr_that_is_dead_talks_garbage_or_ends_at_once_costs_three_seconds_and_the_record_says_why(
+    there: Stage, database: Database
+) -> None:
+    settings, keeper = there.settings.ivr, there.hotline.children["ivr"]
+    await keeper.stop()
+    try:
+        for n, (answers, why) in enumerate(
+            ((None, "unreachable"), (garbage, "late"), (nothing, "broken")), start=21
+        ):
+            number = f"138053900{n}"
+            server = answers and await asyncio.start_server(answers, settings.host, settings.port)
+            call = await there.city.call(number, n=n)
+            answered = await call.answered()
+            assert await queued_at(database, number) - answered < 3.3, why
+            await call.hang_up()
+            (row,) = await records(there, number)
+            assert (row.ivr_failure, row.ivr_path) == (why, "")
+            if server:
+                server.close()
+    finally:
+        await keeper.start()
+
+
+async def test_keys_that_are_tones_in_the_sound_are_understood_like_events(
+    there: Stage, walked: Report, database: Database
+) -> None:
+    call = await there.city.call("13805390030", n=4, has_tones=True)
+    await call.answered()
+    await asyncio.sleep(0.8)
+    await call.press("3")
+    await queued_at(database, call.number)
+    await call.hang_up()
+    (row,) = await records(there, call.number)
+    assert re.sub("@[0-9]+", "", row.ivr_path) == "g.r.m3.q"
+
+
+async def test_who_presses_wrong_keys_without_end_comes_to_a_person_like_anybody(
+    there: Stage, walked: Report, database: Database
+) -> None:
+    call = await there.city.call("13805390031", n=5)
+    await call.answered()
+    flood = asyncio.create_task(call.press("78*#" * 2500))
+    await queued_at(database, call.number)
+    flood.cancel()
+    await call.hang_up()
+    (row,) = await records(there, call.number)
+    assert row.ended_us - row.started_us < 60_000_000
+    assert (row.ivr_failure, row.queue) == ("", there.settings.queue.number)
 
 
 async def queued_at(database: Database, number: str) -> float:

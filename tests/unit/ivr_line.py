@@ -21,6 +21,8 @@ class FakeLine:
     def __init__(self, presses: Mapping[float, str], gone_at_s: float = 1e9) -> None:
         self.now = 0.0
         self.heard: list[str] = []
+        self.middles: list[float] = []
+        """The middle of each prompt, as far as it was heard."""
         self.variables: dict[str, str] = {}
         self.languages: list[str] = []
         self._presses = sorted(presses.items())
@@ -41,8 +43,9 @@ class FakeLine:
 
     async def stream_file(self, sound: str, *, offset: int = 0) -> Played:
         self.heard.append(f"{sound}@{offset}" if offset else sound)
-        began = self.now - offset / SAMPLES
+        began, came = self.now - offset / SAMPLES, self.now
         key = self._until(began + LENGTH_S)
+        self.middles.append((came + self.now) / 2)
         return Played(key, round((self.now - began) * SAMPLES))
 
     async def wait_digit(self, *, timeout_s: float) -> str | None:

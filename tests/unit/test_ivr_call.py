@@ -100,6 +100,13 @@ async def test_ten_thousand_keys_end_in_the_queue_like_none() -> None:
     assert call.path == "g.r"
 
 
+async def test_who_presses_wrong_keys_without_end_is_asked_no_longer() -> None:
+    line = FakeLine({2.5 + n: "7" for n in range(10_000)})
+    call = call_on(line)
+    assert await call.menu(GREETING, "9", wait_s=4.0, code="m") is None
+    assert (line.now, call.path) == (11.5, "m")
+
+
 @pytest.mark.parametrize("gone_at_s", [0.5, 2.0, 3.9])
 async def test_a_citizen_may_leave_at_any_time(gone_at_s: float) -> None:
     line = FakeLine({1.0: "3"}, gone_at_s)

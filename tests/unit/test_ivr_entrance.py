@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from casework.words import CaseState
+from ctiserver.api import way
 from hotline.ivr_settings import KeySettings
 from ivr.errors import CallerGone, EmergencyTyped
 from ivr.flows import lookup
 from ivr.flows.entrance import BLOCKED, OFF_HOURS, Guest, Way, entrance
 from ivr.flows.greeting import GREETING, RECORDING
 from ivr.flows.lookup import CasesUnknown, Told
+from ivr.flows.rating import rating
+from ivr.lint import spoken_of
 from ivr.script import MENU, Plan
 from tests.unit.ivr_line import FakeLine, call_on
 
@@ -31,15 +39,16 @@ OTHER = Told(id="c2", number="20261101-0001", state=CaseState.CLOSED, created_us
 class FakeCases:
     """Two cases: one of mine that is open, and a closed one of a phone that ends in 5678."""
 
-    def __init__(self, *, is_mine: bool = True, is_down: bool = False) -> None:
+    def __init__(self, *, is_mine: bool = True, is_down: bool = False, state: CaseState = MINE.state) -> None:
         self.urged: list[str] = []
+        self._mine = msgspec.structs.replace(MINE, state=state)
         self._is_mine = is_mine
         self._is_down = is_down
 
     async def latest(self, citizen: str) -> Told | None:
         if self._is_down:
             raise CasesUnknown("down")
-        return MINE if self._is_mine and citizen == ME.citizen else None
+        return self._mine if self._is_mine and citizen == ME.citizen else None
 
     async def find(self, number: str, last_digits: str) -> Told | None:
         return OTHER if (number, last_digits) == (OTHER.number, "5678") else None
@@ -206,8 +215,54 @@ async def test_110_is_heard_everywhere_also_in_the_menu(begun_s: float) -> None:
         await call.settle()
 
 
-@pytest.mark.parametrize("gone_at_s", [0.5, 2.5, 4.5, 5.5, 9.0, 20.0])
-async def test_a_caller_may_leave_inside_every_prompt(gone_at_s: float) -> None:
-    line = FakeLine(pressing("2", every=0.3), gone_at_s)
-    with pytest.raises(CallerGone):
-        await entrance(call_on(line), plan(), ME, FakeCases(), 4)
+async def way_in(line: FakeLine, cases: FakeCases, the_plan: Plan) -> str:
+    """The way of a caller; what was journalled of it."""
+    call = call_on(line)
+    with contextlib.suppress(CallerGone):
+        await entrance(call, the_plan, ME, cases, 4)
+        return ""
+    return call.path
+
+
+async def way_out(line: FakeLine, _cases: FakeCases, _plan: Plan) -> str:
+    call = call_on(line)
+    with contextlib.suppress(CallerGone):
+        await rating(call)
+        return ""
+    return "gone"
+
+
+WALKS: dict[str, tuple[Callable[..., Awaitable[str]], dict[float, str], Callable[[], FakeCases], Plan]] = {
+    "nothing pressed": (way_in, {}, FakeCases, plan(announcements=("hotline/news-1",))),
+    "out of hours": (way_in, {}, FakeCases, plan(is_open=False)),
+    "nuisance": (way_in, {}, FakeCases, plan(is_blocked=True)),
+    "urged": (way_in, pressing("2 1"), FakeCases, plan()),
+    "not urged": (way_in, pressing("2 202611010001 5678 1"), lambda: FakeCases(is_mine=False), plan()),
+    "not found": (way_in, pressing("2 202611010001 0000"), lambda: FakeCases(is_mine=False), plan()),
+    "database down": (way_in, pressing("2"), lambda: FakeCases(is_down=True), plan()),
+    "callback": (way_in, pressing("4") | {29.5: "1"}, FakeCases, plan()),
+    "rating": (way_out, {}, FakeCases, plan()),
+} | {state.value: (way_in, pressing("2"), partial(FakeCases, state=state), plan()) for state in CaseState}
+"""Ways on which every prompt is heard that a flow speaks; the first test below holds them to it."""
+
+
+async def heard_on(name: str, gone_at_s: float = 1e9) -> tuple[FakeLine, str]:
+    walks, presses, cases, the_plan = WALKS[name]
+    line = FakeLine(presses, gone_at_s)
+    return line, await walks(line, cases(), the_plan)
+
+
+async def test_every_prompt_of_the_flows_is_heard_on_one_of_the_ways_on_which_callers_hang_up() -> None:
+    heard = {prompt for name in WALKS for prompt in (await heard_on(name))[0].heard}
+    flows = spoken_of(path.read_text() for path in Path(lookup.__file__).parent.glob("*.py"))
+    assert (flows | set(lookup.STATES.values()) | {MENU}) - heard == set()
+
+
+@pytest.mark.parametrize("name", WALKS)
+async def test_a_caller_may_hang_up_inside_every_prompt_and_the_way_says_where(name: str) -> None:
+    whole, _ = await heard_on(name)
+    for n, middle in enumerate(whole.middles):
+        line, path = await heard_on(name, middle)
+        assert line.heard == whole.heard[: n + 1], "nothing more is played to nobody"
+        assert path, "the flow ended as a hang-up, not as if it had been heard to its end"
+        assert not way.is_finished(path)
