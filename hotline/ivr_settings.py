@@ -69,6 +69,8 @@ class IvrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """When people answer (`hotline.office_hours`); else the greeting says so and offers a message."""
     message_s: int = 120
     """A message is at most so long, seconds."""
+    offer_from_s: int = 0
+    """From which expected wait on a caller is offered a callback or a message before the queue; 0: never."""
     modes: tuple[ModeSettings, ...] = ()
     studio: str = ""
     """Absolute: recordings `<language>/<name>.wav` in it replace the engine's voice; "": there are none."""
@@ -97,6 +99,8 @@ def check_ivr(
         raise BadSettings("ivr.wait_s is 1 to 20 seconds")
     if not 10 <= ivr.message_s <= 600:
         raise BadSettings("ivr.message_s is 10 to 600 seconds")
+    if ivr.offer_from_s and not 30 <= ivr.offer_from_s <= 3600:
+        raise BadSettings("ivr.offer_from_s is 30 to 3600 seconds, or 0 to offer nothing")
     try:
         office_hours.read(ivr.hours)
     except office_hours.BadHours as error:

@@ -14,6 +14,7 @@ from hotline.ivr_settings import PERSON
 from ivr.catalogue import MANDARIN, SWITCH_LANGUAGES
 from ivr.errors import CommandFailed, EmergencyTyped
 from ivr.session import Played
+from ivr.waiting import QueueFigures, expected_wait_s
 
 Answer = TypeVar("Answer")
 
@@ -55,6 +56,10 @@ class Line(Protocol):
 
     async def set_language(self, language: str) -> None:
         """Play sounds of that language from now on."""
+        ...
+
+    async def queue_figures(self, queue: str) -> QueueFigures:
+        """How a queue stands now, by its number."""
         ...
 
 
@@ -127,6 +132,11 @@ class Call:
         """From now on everything is said in that language, also by the queue."""
         await self.line.set_language(SWITCH_LANGUAGES[language])
         self.language = language
+
+    async def expected_wait_s(self, queue: str) -> float:
+        """How long the caller would wait in that queue, seconds."""
+        await self.line.set_clock(GRACE_S)
+        return expected_wait_s(await self.line.queue_figures(queue))
 
     async def wait(self, answer: Awaitable[Answer], within_s: float) -> Answer:
         """Wait for somebody else's answer while the caller hears nothing; TimeoutError beyond `within_s`."""

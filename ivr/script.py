@@ -29,6 +29,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     is_open: bool = True
     is_blocked: bool = False
     is_emergency_mode: bool = False
+    offer_from_s: int = 0
+    """From which expected wait on something else is offered, seconds; 0: never."""
+    callback_key: str = ""
 
 
 def plan_for(
@@ -52,7 +55,14 @@ def plan_for(
         queue = mode.queue or queue
         told = now_standing.announcements(queue, now_us, district)
         greeting = mode_prompt(mode.id)
-        return Plan(greeting=greeting, queue=queue, announcements=told, is_emergency_mode=True)
+        return Plan(
+            greeting=greeting,
+            queue=queue,
+            announcements=told,
+            is_emergency_mode=True,
+            offer_from_s=settings.ivr.offer_from_s,
+            callback_key=settings.callback_key,
+        )
     is_open = standing(read(settings.ivr.hours), now_us, is_workday).is_open
     return Plan(
         greeting=_greeting(settings, dialled),
@@ -60,6 +70,8 @@ def plan_for(
         keys=settings.ivr.keys,
         announcements=now_standing.announcements(queue, now_us, district),
         is_open=is_open,
+        offer_from_s=settings.ivr.offer_from_s,
+        callback_key=settings.callback_key,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ivr.errors import BadReply, BadRequest, CallerGone, CommandFailed, CommandRefused, TooSlow
+from ivr.waiting import QueueFigures
 
 MAX_LINE = 8192
 """Bytes, either way. Asterisk reads commands of this length at most (AGI_BUF_LEN in res_agi.c)."""
@@ -26,6 +27,7 @@ _REPLY = re.compile(r"(?P<status>\d{3})(?P<more>[ -])(?P<text>.*)", re.DOTALL)
 _RESULT = re.compile(r"result=(?P<result>\S*)(?: \((?P<data>.*)\))?(?: endpos=(?P<endpos>-?\d+))?", re.DOTALL)
 _SOUND = re.compile(r"[a-z0-9][a-z0-9-]{0,60}(/[a-z0-9][a-z0-9-]{0,60})?")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_QUEUE = re.compile(r"[0-9]{1,16}")
 _LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")
 _DIGITS = re.compile(r"[0-9*#]*")
 _UNIQUEID = re.compile(r"[0-9A-Za-z._-]{1,150}")
@@ -148,6 +150,20 @@ class Session:
         reply = await self._command("GET VARIABLE", _variable(name))
         return (reply.data or "") if reply.result == "1" else None
 
+    async def queue_figures(self, queue: str) -> QueueFigures:
+        """How a queue stands now, by its number, as app_queue counts it."""
+        await self._command("GET VARIABLE", f"QUEUE_VARIABLES({_number(queue)})")
+        asked = (
+            f"QUEUE_WAITING_COUNT({queue})",
+            f"QUEUE_MEMBER({queue},logged)",
+            f"QUEUE_MEMBER({queue},ready)",
+            "QUEUETALKTIME",
+        )
+        waiting, seats, ready, talk_s = [
+            _count((await self._command("GET VARIABLE", name)).data) for name in asked
+        ]
+        return QueueFigures(waiting=waiting, seats=seats, ready=ready, talk_s=talk_s)
+
     async def _heard(self, reply: Reply) -> Reply:
         """Pass on the reply of a command that plays or listens, unless it failed.
 
@@ -240,6 +256,17 @@ def _variable(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
         raise ValueError("not a channel variable's name")
     return name
+
+
+def _number(queue: str) -> str:
+    if not _QUEUE.fullmatch(queue):
+        raise ValueError("not a queue's number")
+    return queue
+
+
+def _count(value: str | None) -> int:
+    """What a function of Asterisk counts; 0 for what it does not know."""
+    return int(value) if value is not None and _QUEUE.fullmatch(value) else 0
 
 
 def _language(name: str) -> str:

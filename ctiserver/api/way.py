@@ -21,6 +21,7 @@ _LAST = "qevk"
 """Letters that lead out of the IVR: to the queue, as an emergency, to leave a message, to be called back."""
 _WORDS = {
     "b": "来电在骚扰名单",
+    "f": "座席全忙",
     "h": "非工作时间",
     "w": "应急模式",
     "l": "选择英语",
@@ -30,7 +31,7 @@ _WORDS = {
     "v": "留言",
     "k": "要求回呼",
 }
-_ASKS = "mth"
+_ASKS = "mthf"
 """Letters of questions to which 0 asks for a person."""
 _LOOP = 3
 LETTERS = {
@@ -38,7 +39,7 @@ LETTERS = {
     "b": "nuisance caller", "m": "main menu", "l": "English", "c": "case number, or number to call back",
     "d": "last digits of the phone", "s": "case told", "n": "case not found", "o": "database away",
     "t": "question after that", "u": "urged", "q": "to the queue", "v": "to a message", "k": "to a callback",
-    "e": "emergency number typed",
+    "e": "emergency number typed", "f": "long wait, something else offered",
 }  # fmt: skip
 """What each letter stands for."""
 LETTERS_ZH = {
@@ -46,9 +47,10 @@ LETTERS_ZH = {
     "m": "主菜单", "l": "选择英语", "c": "输入工单编号或确认回呼号码", "d": "输入电话后四位", "s": "播报工单",
     "n": "没有找到工单", "o": "数据库不可用", "t": "之后的选择", "u": "催办", "q": "去排队", "v": "去留言",
     "k": "去回呼", "e": "输入紧急号码",
+    "f": "座席全忙，另作选择",
 }  # fmt: skip
 """The same on pages."""
-_MENUS = "mt"
+_MENUS = "mtf"
 """Letters of questions that a key answers: the main menu, and what to do about a case."""
 
 

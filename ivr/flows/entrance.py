@@ -6,6 +6,7 @@ import msgspec
 
 from hotline.ivr_settings import PERSON
 from ivr.call import Call
+from ivr.flows import busy
 from ivr.flows.callback import confirmed
 from ivr.flows.greeting import greeting
 from ivr.flows.lookup import Cases, lookup
@@ -33,7 +34,15 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def entrance(call: Call, plan: Plan, guest: Guest, cases: Cases, wait_s: float) -> Way:
-    """Greet the caller, tell what there is to tell, and let them choose."""
+    """Greet the caller, tell what there is to tell, and let them choose; who would wait long is told so."""
+    way = await _chosen(call, plan, guest, cases, wait_s)
+    if way.wish or plan.is_blocked:
+        return way
+    wish = await busy.offered(call, way.queue, plan.offer_from_s, plan.callback_key)
+    return await _follow(call, wish, way.queue, guest, cases)
+
+
+async def _chosen(call: Call, plan: Plan, guest: Guest, cases: Cases, wait_s: float) -> Way:
     await greeting(call, plan.greeting)
     call.forget_but(PERSON + "".join(key.key for key in plan.keys))
     if plan.is_blocked:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 import pytest_asyncio
 from sqlalchemy import select
@@ -21,8 +22,15 @@ from ctiserver import missed
 from ctiserver.api.states import Outcome, SeatState
 from ctiserver.store.tables import CallbackRow, CallRow
 from hotline.db.engine import Database
+from hotline.ivr_applied import write_applied
 from hotline.ivr_settings import IvrSettings
 from hotline.settings import QueueSettings, Settings
+from ivr.flows.busy import BUSY
+from ivr.flows.busy import CALLBACK as WAIT_CALLBACK
+from ivr.flows.greeting import RECORDING as NOTICE
+from ivr.outlook import EVERY_S
+from ivr.prompts import length_s
+from rehearsal.hearing import ALIKE, likeness, prompt_course, what_was_heard
 from rehearsal.ports import free_ports
 from rehearsal.report import Report, Tried
 from rehearsal.walk import number_of
@@ -188,6 +196,29 @@ async def test_who_presses_wrong_keys_without_end_comes_to_a_person_like_anybody
     (row,) = await records(there, call.number)
     assert row.ended_us - row.started_us < 60_000_000
     assert (row.ivr_failure, row.queue) == ("", there.settings.queue.number)
+
+
+async def test_who_would_wait_long_is_offered_a_message_and_leaves_one(
+    there: Stage, walked: Report, database: Database
+) -> None:
+    site = there.settings
+    write_applied(
+        msgspec.structs.replace(site, ivr=msgspec.structs.replace(site.ivr, keys=(), offer_from_s=60))
+    )
+    await asyncio.sleep(EVERY_S + 0.5)
+    call = await there.city.call("13805390032", n=6)
+    await call.answered()
+    await asyncio.sleep(0.8)
+    await call.press("#")
+    sounds = there.hotline.node.paths.sounds
+    await asyncio.sleep(sum(length_s(sounds, name) or 99 for name in (NOTICE, BUSY, WAIT_CALLBACK)))
+    await call.press("*")
+    await asyncio.sleep((length_s(sounds, "hotline/message") or 99) + 3)
+    heard = await what_was_heard(call)
+    for prompt in (BUSY, WAIT_CALLBACK, "hotline/message"):
+        assert likeness(heard, prompt_course(sounds, prompt))[0] > ALIKE, prompt
+    (row,) = await records(there, call.number)
+    assert (row.outcome, re.sub("@[0-9]+", "", row.ivr_path)) == (Outcome.MESSAGE, "g.r.f*.v")
 
 
 async def queued_at(database: Database, number: str) -> float:

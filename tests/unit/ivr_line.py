@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ivr.call import Call
 from ivr.errors import CallerGone
 from ivr.session import Played
+from ivr.waiting import QueueFigures
 
 EMERGENCY = ("110", "119", "120", "122")
 SAMPLES = 8000
@@ -21,6 +22,8 @@ class FakeLine:
     def __init__(self, presses: Mapping[float, str], gone_at_s: float = 1e9) -> None:
         self.now = 0.0
         self.heard: list[str] = []
+        self.asked_of: list[str] = []
+        self.queue = QueueFigures(waiting=9, seats=3, ready=0, talk_s=100)
         self.middles: list[float] = []
         """The middle of each prompt, as far as it was heard."""
         self.variables: dict[str, str] = {}
@@ -56,6 +59,10 @@ class FakeLine:
 
     async def set_language(self, language: str) -> None:
         self.languages.append(language)
+
+    async def queue_figures(self, queue: str) -> QueueFigures:
+        self.asked_of.append(queue)
+        return self.queue
 
     async def set_clock(self, seconds: float) -> None:
         self._deadline = self.now + seconds

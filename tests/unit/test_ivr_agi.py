@@ -562,6 +562,7 @@ BAD_WORDS: dict[str, Callable[[Session], Awaitable[object]]] = {
     "NUL in a value": lambda session: session.set_variable("A", "x\0"),
     "a value beyond Asterisk's line": lambda session: session.set_variable("A", "长" * 3000),
     "a function as a variable": lambda session: session.get_variable("SHELL(id)"),
+    "a queue that is none": lambda session: session.queue_figures("1)"),
     "a sound above the sounds": lambda session: session.stream_file("../../etc/passwd"),
     "a sound with a blank": lambda session: session.stream_file("a b"),
     "escape keys that are none": lambda session: session.stream_file("a", escape='1" 0'),

@@ -15,13 +15,14 @@ from casework.words import CaseState
 from ctiserver.api import way
 from hotline.ivr_settings import KeySettings
 from ivr.errors import CallerGone, EmergencyTyped
-from ivr.flows import lookup
+from ivr.flows import busy, lookup
 from ivr.flows.entrance import BLOCKED, OFF_HOURS, Guest, Way, entrance
 from ivr.flows.greeting import GREETING, RECORDING
 from ivr.flows.lookup import CasesUnknown, Told
 from ivr.flows.rating import rating
 from ivr.lint import spoken_of
 from ivr.script import MENU, Plan
+from ivr.waiting import QueueFigures, expected_wait_s
 from tests.unit.ivr_line import FakeLine, call_on
 
 KEYS = (
@@ -207,6 +208,41 @@ async def test_an_emergency_mode_skips_the_menu_and_a_nuisance_caller_is_told_wh
     assert (way, path, line.heard[-1]) == (Way(queue="12345"), "g.r.b", BLOCKED)
 
 
+BUSY = plan(keys=(), offer_from_s=300, callback_key="2")
+
+
+async def test_who_would_wait_long_is_offered_a_callback_or_a_message_or_waits() -> None:
+    way, line, path = await walk({}, the_plan=BUSY)
+    assert (way, path, line.asked_of) == (Way(queue="12345"), "g.r.f", ["12345"])
+    assert line.heard[2:] == [busy.BUSY, busy.CALLBACK, busy.MESSAGE]
+    assert (await walk({4.5: "*"}, the_plan=BUSY))[0].wish == "message"
+    way, line, path = await walk({4.5: "2", 29.5: "1"}, the_plan=BUSY)
+    assert (way.wish, path) == ("callback", "g.r.f2.c.t1")
+    assert (await walk({4.5: "0"}, the_plan=BUSY))[0].wish == ""
+    _, line, _ = await walk({4.5: "2"}, the_plan=plan(keys=(), offer_from_s=300))
+    assert busy.CALLBACK not in line.heard and line.heard[-1] == busy.BUSY
+
+
+async def test_nothing_is_offered_while_the_wait_is_short_or_something_was_chosen() -> None:
+    short = plan(offer_from_s=400, callback_key="2")
+    _, line, path = await walk({}, the_plan=short)
+    assert (path, busy.BUSY in line.heard) == ("g.r.m", False), "ten calls of 100 s at three seats: 333 s"
+    for presses, the_plan in ((pressing("1"), plan(offer_from_s=300)), ({}, plan(is_blocked=True))):
+        _, line, _ = await walk(presses, the_plan=the_plan)
+        assert busy.BUSY not in line.heard
+
+
+@pytest.mark.parametrize(
+    ("waiting", "seats", "ready", "talk_s", "wait_s"),
+    [(0, 3, 1, 100, 0), (2, 3, 3, 100, 0), (0, 3, 0, 90, 30), (9, 3, 0, 0, 400), (0, 0, 0, 90, float("inf"))],
+)
+def test_the_expected_wait_is_what_those_before_one_need(
+    waiting: int, seats: int, ready: int, talk_s: float, wait_s: float
+) -> None:
+    now = QueueFigures(waiting=waiting, seats=seats, ready=ready, talk_s=talk_s)
+    assert expected_wait_s(now) == pytest.approx(wait_s)
+
+
 @pytest.mark.parametrize("begun_s", [0.5, 2.5, 4.5, 6.5])
 async def test_110_is_heard_everywhere_also_in_the_menu(begun_s: float) -> None:
     call = call_on(FakeLine(pressing("110", begun_s)))
@@ -241,6 +277,7 @@ WALKS: dict[str, tuple[Callable[..., Awaitable[str]], dict[float, str], Callable
     "not found": (way_in, pressing("2 202611010001 0000"), lambda: FakeCases(is_mine=False), plan()),
     "database down": (way_in, pressing("2"), lambda: FakeCases(is_down=True), plan()),
     "callback": (way_in, pressing("4") | {29.5: "1"}, FakeCases, plan()),
+    "long wait": (way_in, {}, FakeCases, BUSY),
     "rating": (way_out, {}, FakeCases, plan()),
 } | {state.value: (way_in, pressing("2"), partial(FakeCases, state=state), plan()) for state in CaseState}
 """Ways on which every prompt is heard that a flow speaks; the first test below holds them to it."""

@@ -76,7 +76,9 @@ async def test_what_is_over_or_withdrawn_is_known_no_longer(database: Database) 
 
 
 def test_callers_of_a_merged_line_are_greeted_as_such_and_others_as_the_hotlines() -> None:
-    assert planned(dialled="12319") == Plan(greeting="hotline/line-12319", queue="12346", keys=SITE.ivr.keys)
+    assert planned(dialled="12319") == Plan(
+        greeting="hotline/line-12319", queue="12346", keys=SITE.ivr.keys, callback_key="2"
+    )
     assert planned().greeting == "hotline/greeting"
     assert planned(dialled="+12346").queue == "12346"
     assert planned(dialled="999").queue == "12345"
@@ -135,6 +137,7 @@ def test_the_menu_says_itself_from_its_keys_in_each_language() -> None:
         (IvrSettings(keys=tuple(msgspec.structs.replace(FIRM, key=k) for k in "1234567")), r"at most 6"),
         (IvrSettings(hours="always open"), r"^ivr\.hours: "),
         (IvrSettings(wait_s=0), r"^ivr\.wait_s"),
+        (IvrSettings(offer_from_s=5), r"^ivr\.offer_from_s"),
         (IvrSettings(message_s=5), r"^ivr\.message_s"),
         (IvrSettings(modes=(ModeSettings(id="normal", greeting="x"),)), r"^ivr\.modes: id"),
         (IvrSettings(modes=(ModeSettings(id="a", greeting="x", queue="9"),)), r"no queue's number"),

@@ -10,7 +10,7 @@ from ctiserver.api.way import Step, count, failure, is_finished, read, seconds, 
 
 STEPS = st.builds(
     Step,
-    st.sampled_from("grmcdsnouwhabtlqevk"),
+    st.sampled_from("grmcdsnouwhabtlqevkf"),
     st.text("0123456789*#-", max_size=24),
     st.one_of(st.none(), st.integers(0, 999_999)),
 )
