@@ -41,6 +41,8 @@ OUTCOME_ZH = {
     Outcome.CALLBACK: "转保位回呼",
     Outcome.MESSAGE: "留言",
 }
+RATING_ZH = ("未评价", "非常满意", "满意", "基本满意", "不满意", "非常不满意")
+"""By the key that the citizen pressed; 0 for none."""
 
 
 @functools.cache

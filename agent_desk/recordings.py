@@ -208,6 +208,8 @@ class RecordingViews:
             "seat": call.seat,
             "outcome": pages.OUTCOME_ZH[call.outcome] if call.outcome is not None else "",
             "talk": duration(call.talk_ms / 1000) if call.talk_ms else "",
+            "rating": pages.RATING_ZH[call.rating] if call.rating is not None else "",
+            "has_remark": call.has_remark,
             "tracks": [
                 {
                     "direction": track.direction.value,

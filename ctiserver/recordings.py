@@ -44,7 +44,9 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call and its recording. `number` as it came; `outcome` None when this version does not know it."""
+    """A call and its recording. `number` as it came; `outcome` None when this version does not know it.
+    `rating`, `has_remark`: as `CallEnded` has them.
+    """
 
     conversation: str
     started_us: int
@@ -53,6 +55,8 @@ class RecordedCall(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     outcome: Outcome | None
     talk_ms: int
+    rating: int | None
+    has_remark: bool
     tracks: tuple[Track, ...]
 
 
@@ -130,5 +134,7 @@ def _recorded(call: CallRow, tracks: list[Track]) -> RecordedCall:
         agent=call.agent,
         outcome=known.get(call.outcome),
         talk_ms=call.talk_ms,
+        rating=call.rating,
+        has_remark=call.has_remark,
         tracks=tuple(tracks),
     )

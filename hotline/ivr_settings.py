@@ -69,6 +69,8 @@ class IvrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """When people answer (`hotline.office_hours`); else the greeting says so and offers a message."""
     message_s: int = 120
     """A message is at most so long, seconds."""
+    remark_s: int = 0
+    """How long a citizen may say why they rated as they did (评价意见), seconds; 0: they are not asked."""
     offer_from_s: int = 0
     """From which expected wait on a caller is offered a callback or a message before the queue; 0: never."""
     modes: tuple[ModeSettings, ...] = ()
@@ -99,6 +101,8 @@ def check_ivr(
         raise BadSettings("ivr.wait_s is 1 to 20 seconds")
     if not 10 <= ivr.message_s <= 600:
         raise BadSettings("ivr.message_s is 10 to 600 seconds")
+    if ivr.remark_s and not 10 <= ivr.remark_s <= 300:
+        raise BadSettings("ivr.remark_s is 10 to 300 seconds, or 0 to ask for no remark")
     if ivr.offer_from_s and not 30 <= ivr.offer_from_s <= 3600:
         raise BadSettings("ivr.offer_from_s is 30 to 3600 seconds, or 0 to offer nothing")
     try:

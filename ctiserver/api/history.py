@@ -142,7 +142,8 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=
     """The citizen is gone. `is_seen` False: it ended while the CTI server did not look; time and outcome
     are Asterisk's (CEL). `queue`: the one that turned the caller away (overflow, closed), else "".
 
-    `rating` (评价): 1 very content to 5 very discontent, 0 asked in vain, None not asked.
+    `rating` (评价): 1 very content to 5 very discontent, 0 asked in vain, None not asked. `has_remark`: they
+    spoke after it.
     """
 
     conversation: str
@@ -153,6 +154,7 @@ class CallEnded(msgspec.Struct, frozen=True, kw_only=True, tag="call_ended", gc=
     is_seen: bool = True
     queue: str = ""
     rating: int | None = None
+    has_remark: bool = False
 
 
 class SeatChanged(msgspec.Struct, frozen=True, kw_only=True, tag="seat_changed", gc=False):

@@ -644,7 +644,8 @@ def citizen_gone(state: State, call: Call, channel: Channel, cause: int) -> None
     how = lines.ended_in(channel.context) if not call.queued_us else None
     if how is not None:
         call.queue = channel.exten
-    end(state, call, how, rating=lines.rating(channel.context, channel.exten))
+    rating = lines.rating(channel.context, channel.exten)
+    end(state, call, how, rating=rating, has_remark=channel.context == lines.REMARK)
 
 
 def seat_leg_gone(state: State, leg: Leg, call: Call | None, cause: int) -> None:
@@ -788,6 +789,7 @@ def end(
     *,
     is_seen: bool = True,
     rating: int | None = None,
+    has_remark: bool = False,
 ) -> None:
     """The citizen is gone: keep the call, take it off the floor, stop calling others for it."""
     how = how or outcome(state, call)
@@ -805,6 +807,7 @@ def end(
             is_seen=is_seen,
             queue=call.queue if not call.queued_us else "",
             rating=rating,
+            has_remark=has_remark,
         )
     )
     callbacks.came_to_nothing(state, call, AttemptState.WITHDRAWN)

@@ -105,13 +105,18 @@ def ended_in(context: str) -> Outcome | None:
     return ends.get(context)
 
 
+REMARK = "rated-remark"
+"""Where in the dialplan a citizen says why they rated as they did."""
+RATED = ("rated", REMARK)
+
+
 def rating(context: str, exten: str) -> int | None:
     """评价: what the citizen answered, by the part of the dialplan in which their call ended: 1 to 5, 0 when
     they were asked in vain; None when they were not asked.
     """
     if context == "rating":
         return 0
-    return int(exten) if context == "rated" and exten in ("0", "1", "2", "3", "4", "5") else None
+    return int(exten) if context in RATED and exten in ("0", "1", "2", "3", "4", "5") else None
 
 
 def home(state: State, call: Call) -> str:

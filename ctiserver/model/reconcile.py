@@ -251,6 +251,7 @@ class _Account:
                 is_seen=False,
                 queue=row.exten if how in (Outcome.CLOSED, Outcome.OVERFLOW, Outcome.MESSAGE) else "",
                 rating=lines.rating(row.context, row.exten),
+                has_remark=row.context == lines.REMARK,
             )
         )
 

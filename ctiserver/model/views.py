@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ctiserver.api import states
 from ctiserver.api.states import Action, LegState, Phase, Role, SeatState
-from ctiserver.model import rests, supervise
+from ctiserver.model import lines, rests, supervise
 from ctiserver.model.state import (
     Attempt,
     Call,
@@ -157,7 +157,7 @@ def phase(state: State, call: Call) -> Phase:
     citizen = state.citizen_of(call)
     if citizen is not None and citizen.context == "held":
         return Phase.HELD
-    if citizen is not None and citizen.context in ("rating", "rated"):
+    if citizen is not None and citizen.context in ("rating", *lines.RATED):
         return Phase.RATING
     seats = thirds = 0
     is_talking = is_ringing = False

@@ -198,7 +198,7 @@ class Fold:
         call.ended_us, call.outcome, call.is_seen = event.at_us, event.outcome.value, event.is_seen
         call.wait_ms, call.talk_ms = event.wait_ms, event.talk_ms
         call.queue = call.queue or _text(event.queue)
-        call.rating = event.rating
+        call.rating, call.has_remark = event.rating, event.has_remark
         for leg in self._rows.legs.get(event.conversation, {}).values():
             leg.left_us = leg.left_us or event.at_us
         for attempt in self._rows.attempts.get(event.conversation, {}).values():
@@ -341,6 +341,7 @@ def _new_call(conversation: str, node: str, at_us: int) -> CallRow:
         talk_ms=0,
         is_seen=True,
         rating=None,
+        has_remark=False,
         ivr_path="",
         ivr_failure="",
     )

@@ -6,7 +6,7 @@ Instants are UTC microseconds, 0 for "not yet"; durations are milliseconds. Ever
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.db.base import Base, Key, Utc
@@ -49,6 +49,8 @@ class CallRow(Base):
     """False: it ended while the CTI server did not look; the end is Asterisk's own record (CEL)."""
     rating: Mapped[int | None] = mapped_column(Integer)
     """评价: 1 very content to 5 very discontent, 0 asked in vain; empty: not asked. It is about `agent`."""
+    has_remark: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    """The citizen spoke after the rating (评价意见): it is the end of the recording."""
     ivr_path: Mapped[str] = mapped_column(Text, server_default=text("''"))
     """The way through the IVR (`ctiserver.api.way`); empty for calls that had none."""
     ivr_failure: Mapped[str] = mapped_column(String(16), server_default=text("''"))

@@ -19,6 +19,7 @@ from ctiserver.api.states import AttemptState, Phase, SeatState
 from ctiserver.client import Client, Refused
 from hotline.db import migrate
 from hotline.identity.roles import Role
+from hotline.ivr_settings import IvrSettings
 from hotline.settings import QueueSettings, Settings, SkillSettings
 from ivr.prompts import length_s
 from rehearsal.city import CitizenCall
@@ -52,6 +53,7 @@ async def there(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     site = Settings(
         queue=QueueSettings(wrapup_s=2, short_abandon_s=1),
         skills=(SkillSettings(id="enterprise", name="企业专席", number=ENTERPRISE),),
+        ivr=IvrSettings(remark_s=60),
     )
     settings = stage_settings(site, tmp_path_factory.mktemp("passing"), seats=3, ports=free_ports(7))
     await migrate.upgrade(settings.database)
@@ -137,10 +139,14 @@ async def test_the_citizens_key_in_the_rating_is_kept_with_the_call_and_recorded
         await asyncio.sleep(SETTLE_S)
         assert not citizen.ended_at, "the question is being put"
         await there.city.press(citizen, "4")
-        await citizen.ended(20)
-        assert await citizen.longest_silence_ms(since + SETTLE_S, time.time()) < 1500
+        asked_s = length_s(there.hotline.node.paths.sounds, "hotline/remark") or 99
+        await asyncio.sleep(asked_s + SETTLE_S)
+        assert not citizen.ended_at, "they are listened to"
+        assert await citizen.longest_silence_ms(since + SETTLE_S, time.time() - SETTLE_S) < 1500
+        await citizen.hang_up()
     (row,) = await records(there, citizen.number)
-    assert (row.outcome, row.rating, row.seat, row.agent) == ("answered", 4, SEAT, AGENT)
+    assert (row.outcome, row.rating, row.has_remark) == ("answered", 4, True)
+    assert (row.seat, row.agent) == (SEAT, AGENT)
     kept = await recordings(there, row.conversation)
     assert {(one.is_missing, one.gap_ms) for one in kept.values()} == {(False, 0)}
     assert set(kept) == {"citizen", "hotline"}
@@ -191,12 +197,13 @@ async def test_a_rating_given_while_the_cti_server_was_dead_is_read_from_the_swi
         await cti.stop()
         await asyncio.sleep(SETTLE_S)
         await there.city.press(citizen, "2")
-        await citizen.ended(20)
+        await asyncio.sleep((length_s(there.hotline.node.paths.sounds, "hotline/remark") or 99) + SETTLE_S)
+        await citizen.hang_up()
         await cti.start()
         async with overseer(there) as wall:
             await wall.until(lambda seen: seen.linked and not seen.conversations, 20)
     (row,) = await records(there, citizen.number)
-    assert (row.outcome, row.rating, row.is_seen) == ("answered", 2, False)
+    assert (row.outcome, row.rating, row.has_remark, row.is_seen) == ("answered", 2, True, False)
     await everybody_gone(there)
 
 

@@ -228,7 +228,18 @@ def test_a_rating_parts_the_citizen_from_everybody_and_its_answer_is_kept_with_t
     channel = msgspec.structs.replace(world.legs[citizen].channel, context="rated", exten="2")
     world.feed(ChannelHungUp(channel, 16))
     (ended,) = only(world, CallEnded)
-    assert (ended.outcome, ended.rating) == (Outcome.ANSWERED, 2)
+    assert (ended.outcome, ended.rating, ended.has_remark) == (Outcome.ANSWERED, 2, False)
+
+
+def test_who_speaks_after_the_rating_is_in_it_until_they_hang_up_and_is_kept_to_have_spoken() -> None:
+    world, citizen, _ = talking()
+    ask(world, Rate())
+    channel = msgspec.structs.replace(world.legs[citizen].channel, context="rated-remark", exten="5")
+    world.feed(ChannelChanged(channel))
+    assert world.seen.conversations[f"n1-{citizen}"].phase is Phase.RATING
+    world.feed(ChannelHungUp(channel, 16))
+    (ended,) = only(world, CallEnded)
+    assert (ended.rating, ended.has_remark) == (5, True)
 
 
 def test_a_citizen_who_hangs_up_in_the_rating_was_asked_in_vain_and_one_not_asked_has_none() -> None:

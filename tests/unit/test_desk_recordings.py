@@ -114,6 +114,19 @@ def file_of(room: Room) -> bytes:
     return path.read_bytes()
 
 
+async def test_a_remark_after_the_rating_is_found_beside_the_recording_that_ends_with_it(
+    browser: Browser, room: Room
+) -> None:
+    assert await browser.log_in("9001")
+    assert "意见在录音末尾" not in await shown(browser)
+    async with room.database.begin() as session:
+        rated = text("UPDATE calls SET rating = 4, has_remark = true WHERE conversation = :one")
+        await session.execute(rated, {"one": CONVERSATION})
+    page = await shown(browser)
+    assert page.count("意见在录音末尾") == 1
+    assert "<td>不满意<br>" in page
+
+
 @pytest.mark.parametrize("number", ["9001", "9901", "1001"])
 async def test_who_may_hear_a_recording_gets_it_whole_and_it_is_written_down(
     browser: Browser, room: Room, number: str

@@ -138,6 +138,7 @@ def test_the_menu_says_itself_from_its_keys_in_each_language() -> None:
         (IvrSettings(hours="always open"), r"^ivr\.hours: "),
         (IvrSettings(wait_s=0), r"^ivr\.wait_s"),
         (IvrSettings(offer_from_s=5), r"^ivr\.offer_from_s"),
+        (IvrSettings(remark_s=5), r"^ivr\.remark_s"),
         (IvrSettings(message_s=5), r"^ivr\.message_s"),
         (IvrSettings(modes=(ModeSettings(id="normal", greeting="x"),)), r"^ivr\.modes: id"),
         (IvrSettings(modes=(ModeSettings(id="a", greeting="x", queue="9"),)), r"no queue's number"),

@@ -115,7 +115,14 @@ def test_an_unseen_caller_who_was_turned_away_is_told_as_such(context: str, outc
 
 @pytest.mark.parametrize(
     ("context", "exten", "rating"),
-    [("rated", "4", 4), ("rated", "0", 0), ("rating", "s", 0), ("farewell", "s", None), ("rated", "9", None)],
+    [
+        ("rated", "4", 4),
+        ("rated", "0", 0),
+        ("rating", "s", 0),
+        ("farewell", "s", None),
+        ("rated", "9", None),
+        ("rated-remark", "5", 5),
+    ],
 )
 def test_an_unseen_rating_is_told_by_where_the_call_ended(
     context: str, exten: str, rating: int | None
@@ -123,7 +130,7 @@ def test_an_unseen_rating_is_told_by_where_the_call_ended(
     last = msgspec.structs.replace(row(41, "CHAN_END", context=context), exten=exten)
     ended = told([*OVER[:-1], last])[-1]
     assert isinstance(ended, CallEnded)
-    assert ended.rating == rating
+    assert (ended.rating, ended.has_remark) == (rating, context == "rated-remark")
 
 
 def test_what_the_journal_knows_is_not_told_again() -> None:

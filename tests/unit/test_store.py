@@ -159,6 +159,7 @@ async def test_a_whole_call_becomes_one_row_with_its_legs(store: Store) -> None:
         "is_outbound": False, "about": "", "queue": "12345", "started_us": 10, "queued_us": 20, "rang_us": 30,
         "answered_us": 50, "ended_us": 120, "outcome": "answered", "seat": "8001", "agent": "1001",
         "wait_ms": 30, "talk_ms": 70, "is_seen": True, "rating": None,
+        "has_remark": False,
         "ivr_path": "g@5.r", "ivr_failure": "broken",
     }  # fmt: skip
     missed, answered = sorted(rows["legs"], key=lambda leg: leg["rang_us"])

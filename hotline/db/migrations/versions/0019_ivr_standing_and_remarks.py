@@ -1,4 +1,6 @@
-"""Since when and by whom the hotline stands as it does; announcements to a district, and recorded ones."""
+"""Since when and by whom the hotline stands as it does; announcements to a district, and recorded ones;
+remarks after the rating.
+"""
 
 from __future__ import annotations
 
@@ -19,3 +21,4 @@ def upgrade() -> None:
     op.add_column(
         "ivr_announcements", sa.Column("recording", sa.String(64), nullable=False, server_default="")
     )
+    op.add_column("calls", sa.Column("has_remark", sa.Boolean(), nullable=False, server_default=sa.false()))
