@@ -27,13 +27,13 @@ from hotline.audit import Deed
 from hotline.db.engine import Database
 from hotline.directory import all_units
 from hotline.errors import BadSettings, HotlineError
-from hotline.ivr_settings import NORMAL, check_spoken
+from hotline.ivr_settings import DIALECT, NORMAL, check_spoken
 from hotline.local_time import DAY_US, SECOND_US, date_time, instant_us
 from hotline.numbers import key_of
 from hotline.settings import Settings
 from ivr import catalogue as catalogue_of
+from ivr import dialect, outlook, prompts
 from ivr import lint as lint_of
-from ivr import outlook, prompts
 from ivr.catalogue import CALLBACK_KEY, MANDARIN, load_catalogue
 from ivr.script import all_texts
 
@@ -91,10 +91,14 @@ def say_prompt(
 @ivr.command("lint")
 def lint(settings: SettingsFile = None) -> None:
     """Find prompts that are missing, never played, clipped or silent; exit status 1 when there are any."""
-    site = settings_from(settings)[0]
+    site = dialect.usable(settings_from(settings)[0])
     sounds = sounds_of(site)
     prompts.render_hotline(sounds, site, all_texts(site), say=say)
     faults = lint_of.all_of(load_catalogue(), sounds, all_texts(site))
+    if DIALECT in site.ivr.languages:
+        faults += [f"{name} is not recorded in the dialect" for name in dialect.missing(site)]
+        if not dialect.is_complete(site):
+            faults.append("the dialect is not offered to callers: less than four fifths are recorded")
     for fault in faults:
         say(fault)
     if faults:

@@ -27,9 +27,10 @@ from hotline import clock, standing
 from hotline.audit import Deed
 from hotline.db.engine import Database
 from hotline.errors import HotlineError
-from hotline.ivr_settings import LANGUAGES, NORMAL, ModeSettings
+from hotline.ivr_settings import NORMAL, ModeSettings
 from hotline.local_time import SECOND_US
 from hotline.numbers import key_of
+from hotline.office_hours import ALWAYS
 from hotline.settings import CallbackSettings, LineSettings, Settings, SkillSettings
 from ivr.catalogue import sounds_of
 from ivr.outlook import EVERY_S
@@ -42,6 +43,8 @@ from rehearsal.ways import case_of_caller, menu, nuisance
 
 QUEUES = 2
 """Queues of its own that the rehearsal needs beside the general one."""
+SPOKEN = ("zh", "en")
+"""The languages of the rehearsal: those that the engine speaks."""
 MODE = "drill"
 NEWS = standing.Announcement(
     id="drill", text="演练公告，明天八点至十七点停水。", queue="", from_us=0, until_us=0
@@ -63,7 +66,14 @@ def ivr_rules(site: Settings, queues: tuple[SkillSettings, ...], line: str) -> S
     replace = msgspec.structs.replace
     own = LineSettings(number=line, queue=kind.number, label="演练", greeting="您好，这里是演练专线。")
     mode = ModeSettings(id=MODE, greeting="演练：现在是应急模式。", queue=behind.number)
-    ivr = replace(site.ivr, languages=LANGUAGES, keys=menu(kind.number), modes=(*site.ivr.modes, mode))
+    ivr = replace(
+        site.ivr,
+        languages=SPOKEN,
+        keys=menu(kind.number),
+        modes=(*site.ivr.modes, mode),
+        hours=ALWAYS,
+        offer_from_s=0,  # nobody answers here, so that everybody would wait long
+    )
     return replace(
         site,
         skills=(*site.skills, *queues),
@@ -119,7 +129,7 @@ async def _set_up(there: Stage, database: Database) -> Props:
         case_of_caller=await _a_case(settings, database, number_of(case_of_caller.__name__)),
         case_of_another=await _a_case(settings, database, _ANOTHER),
         another_digits=_ANOTHER[-4:],
-        sounds={language: sounds_of(sounds, language) for language in LANGUAGES},
+        sounds={language: sounds_of(sounds, language) for language in SPOKEN},
     )
     async with asyncio.timeout(_TAKEN_IN_S):
         while not (sounds / f"{news.prompt}.wav").is_file():  # noqa: ASYNC110 - a file tells nobody

@@ -10,7 +10,7 @@ from hotline.numbers import key_of
 from hotline.settings import Settings
 from ivr.call import Call
 from ivr.cases import CaseDesk, home_of
-from ivr.catalogue import CALLBACK_KEY, load_catalogue
+from ivr.catalogue import CALLBACK_KEY, MANDARIN, load_catalogue
 from ivr.errors import EmergencyTyped
 from ivr.flows.entrance import Guest, entrance
 from ivr.outlook import Outlook, spoken
@@ -61,8 +61,9 @@ def texts(outlook: Outlook) -> Texts:
     site, catalogue = outlook.settings, load_catalogue()
     key = site.callback_key or CALLBACK_KEY
     own = spoken(site, outlook.standing)
-    return {
+    found = {
         language: {n: catalogue.text(n, site.city, key, language) for n in catalogue.names(language)}
         | dict(own[language])
-        for language in site.ivr.languages
+        for language in own
     }
+    return {language: found.get(language, found[MANDARIN]) for language in site.ivr.languages}

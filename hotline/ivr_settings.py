@@ -10,8 +10,10 @@ import msgspec
 from hotline import office_hours
 from hotline.errors import BadSettings
 
-LANGUAGES = ("zh", "en")
-"""What callers can be spoken to in: 普通话, English."""
+DIALECT = "dialect"
+"""方言: recordings of `ivr.studio` alone, for no engine speaks it."""
+LANGUAGES = ("zh", "en", DIALECT)
+"""What callers can be spoken to in: 普通话, English, 方言."""
 
 
 DOES = ("queue", "case", "message", "callback", "language")
@@ -163,6 +165,8 @@ def _check_voices(ivr: IvrSettings) -> None:
         raise BadSettings('ivr.languages begins with "zh" and names no language twice')
     if unknown := [language for language in ivr.languages if language not in LANGUAGES]:
         raise BadSettings(f"ivr.languages: {unknown[0]!r} is none of {', '.join(LANGUAGES)}")
+    if DIALECT in ivr.languages and not ivr.studio:
+        raise BadSettings(f"ivr.languages: {DIALECT!r} needs ivr.studio, for no engine speaks it")
     if ivr.voice and not any("{out}" in part for part in ivr.voice[1:]):
         raise BadSettings("ivr.voice must name the file to write as {out} in one of its arguments")
     if any("\0" in part for part in ivr.voice) or (ivr.voice and not ivr.voice[0]):

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from hotline.errors import BadSettings
+from hotline.ivr_settings import DIALECT
 from hotline.settings import CallbackSettings
 from ivr.errors import PromptFailed
 from ivr.speech import reading
@@ -18,9 +19,9 @@ MANDARIN = "zh"
 CALLBACK_KEY = CallbackSettings().key
 """What callers are asked to press where nothing else is said."""
 
-SWITCH_LANGUAGES = {MANDARIN: "zh", "en": "en_CN"}
+SWITCH_LANGUAGES = {MANDARIN: "zh", "en": "en_CN", DIALECT: "zh_FY"}
 """What Asterisk calls each language, and the directory of its sounds. Plain `en` are the sounds that come
-with Asterisk; it looks there for what `en_CN` lacks.
+with Asterisk; it looks there for what `en_CN` lacks, and in `zh` for what `zh_FY` (方言) lacks.
 """
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*(/[a-z0-9][a-z0-9-]*)?")

@@ -89,7 +89,8 @@ class Desk:
         return Call(session, emergency=emergency, length=self._length, clock=clock)
 
     def _length(self, prompt: str, language: str) -> float:
-        found = length_s(sounds_of(self._sounds, language), prompt)
+        own = length_s(sounds_of(self._sounds, language), prompt)
+        found = length_s(self._sounds, prompt) if own is None else own
         return LENGTH_S if found is None else found
 
     async def _lead_on(self, call: Call, plan: Plan, way: Way) -> None:

@@ -17,6 +17,7 @@ from hotline.ivr_applied import BadApplied, applied_file, read_applied, write_ap
 from hotline.settings import Settings
 from hotline.standing import Standing, look
 from ivr.catalogue import MANDARIN
+from ivr.dialect import usable
 from ivr.prompts import Say, render_hotline
 from ivr.script import all_texts
 
@@ -31,7 +32,7 @@ class Outlook:
     """Kept up to date in the background. What was known last holds while the database is away."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.settings = usable(settings)
         self.standing = Standing()
         self._sounds = NodePaths(settings.state / "asterisk").sounds
         self._applied = applied_file(settings)
@@ -104,7 +105,7 @@ class Outlook:
         if ivr is None:
             return
         self._applied_at = changed
-        self.settings = msgspec.structs.replace(self.settings, ivr=ivr)
+        self.settings = usable(msgspec.structs.replace(self.settings, ivr=ivr))
         log.info("ivr_settings_applied")
 
     async def _say(self, standing: Standing) -> None:
@@ -128,6 +129,6 @@ def apply(settings: Settings, sounds: Path, say: Say = lambda _: None) -> int:
     """Put the IVR's settings in force from the next call on: make their prompts, then let the IVR know.
     Return how many prompts were made.
     """
-    made = render_hotline(sounds, settings, all_texts(settings), say=say)
+    made = render_hotline(sounds, settings, all_texts(usable(settings)), say=say)
     write_applied(settings)
     return made

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from hotline.errors import BadSettings, HotlineError
+from hotline.ivr_settings import DIALECT
 from hotline.recorded import directory_of
 from hotline.settings import Settings
 from ivr.catalogue import CALLBACK_KEY, MANDARIN, Catalogue, check_city, load_catalogue, sounds_of
@@ -62,7 +63,7 @@ def render_hotline(
             city=settings.city,
             callback_key=settings.callback_key or CALLBACK_KEY,
             language=language,
-            more=(more or {}).get(language),
+            more=(more or {}).get(MANDARIN if language == DIALECT else language),
             spoken=(directory_of(settings), *_studio(settings, language)),
             command=settings.ivr.voice,
             say=say,
@@ -81,7 +82,8 @@ def render_all(
     command: tuple[str, ...] = (),
     say: Say = lambda line: None,
 ) -> int:
-    """Make every prompt of a language below `out` (Asterisk's sounds/zh); return how many were made anew.
+    """Make every prompt of a language below `out` (Asterisk's sounds/zh), of the dialect those that were
+    recorded; return how many were made anew.
 
     Files whose text, voice and recording have not changed are left alone. <name>.wav in the first directory
     of `spoken` that has it, of any rate, takes the synthetic voice's place. Files are replaced whole, so
@@ -89,13 +91,16 @@ def render_all(
     """
     check_city(city)
     catalogue = load_catalogue()
-    if language not in catalogue.voices:
+    is_recorded_only = language == DIALECT
+    if language not in catalogue.voices and not is_recorded_only:
         raise BadSettings(f"ivr.languages: {language!r} is none of {', '.join(catalogue.voices)}")
-    engine = engine_for(catalogue.voices[language], command)
-    texts = {n: catalogue.text(n, city, callback_key, language) for n in catalogue.names(language)}
+    of = MANDARIN if is_recorded_only else language
+    engine = engine_for(catalogue.voices[of], command)
+    texts = {n: catalogue.text(n, city, callback_key, of) for n in catalogue.names(of)}
     jobs = [
-        _job(name, _for_engine(engine, catalogue, text, language), engine, spoken)
+        _job(name, _for_engine(engine, catalogue, text, of), engine, recording)
         for name, text in (texts | dict(more or {})).items()
+        if (recording := _recording(name, spoken)) is not None or not is_recorded_only
     ]
     known = _read_manifest(out)
     stale = [job for job in jobs if known.get(job.name) != job.digest or not _is_made(out, job.name)]
@@ -128,10 +133,13 @@ def _studio(settings: Settings, language: str) -> tuple[Path, ...]:
     return (Path(settings.ivr.studio) / language,) if settings.ivr.studio else ()
 
 
-def _job(name: str, text: str, engine: Engine, spoken: tuple[Path, ...]) -> _Job:
-    """What `name` needs; the digest covers everything that the sound depends on."""
+def _recording(name: str, spoken: tuple[Path, ...]) -> Path | None:
     recordings = (directory / f"{name}.wav" for directory in spoken)
-    recording = next((path for path in recordings if path.is_file()), None)
+    return next((path for path in recordings if path.is_file()), None)
+
+
+def _job(name: str, text: str, engine: Engine, recording: Path | None) -> _Job:
+    """What `name` needs; the digest covers everything that the sound depends on."""
     digest = hashlib.sha256(repr((_EFFECTS, _TELEPHONE, RATES)).encode())
     if recording:
         digest.update(recording.read_bytes())

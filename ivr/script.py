@@ -7,7 +7,7 @@ from datetime import date
 
 import msgspec
 
-from hotline.ivr_settings import KeySettings
+from hotline.ivr_settings import DIALECT, KeySettings
 from hotline.office_hours import read, standing
 from hotline.settings import Settings
 from hotline.standing import Standing
@@ -99,7 +99,7 @@ def texts_of(settings: Settings, language: str) -> Mapping[str, str]:
 
 def offered(keys: tuple[KeySettings, ...], language: str) -> tuple[KeySettings, ...]:
     """The keys of the menu in that language; nobody is asked to choose the language that they hear."""
-    return tuple(key for key in keys if key.language != language and (language == MANDARIN or key.text_en))
+    return tuple(key for key in keys if key.language != language and (language != ENGLISH or key.text_en))
 
 
 def line_prompt(number: str) -> str:
@@ -133,5 +133,6 @@ def _menu_en(settings: Settings) -> str:
 
 
 def all_texts(settings: Settings) -> dict[str, Mapping[str, str]]:
-    """`texts_of` in each of the hotline's languages."""
-    return {language: texts_of(settings, language) for language in settings.ivr.languages}
+    """`texts_of` in each of the hotline's languages that an engine speaks."""
+    spoken = (language for language in settings.ivr.languages if language != DIALECT)
+    return {language: texts_of(settings, language) for language in spoken}

@@ -24,7 +24,7 @@ _WORDS = {
     "f": "座席全忙",
     "h": "非工作时间",
     "w": "应急模式",
-    "l": "选择英语",
+    "l": "改用其他语言",
     "n": "查询案件未找到",
     "o": "案件暂时查不到",
     "u": "已催办",
@@ -36,18 +36,18 @@ _ASKS = "mthf"
 _LOOP = 3
 LETTERS = {
     "g": "greeting", "r": "recording notice", "a": "announcement", "w": "emergency mode", "h": "out of hours",
-    "b": "nuisance caller", "m": "main menu", "l": "English", "c": "case number, or number to call back",
-    "d": "last digits of the phone", "s": "case told", "n": "case not found", "o": "database away",
-    "t": "question after that", "u": "urged", "q": "to the queue", "v": "to a message", "k": "to a callback",
-    "e": "emergency number typed", "f": "long wait, something else offered",
+    "b": "nuisance caller", "m": "main menu", "l": "another language",
+    "c": "case number, or number to call back", "d": "last digits of the phone", "s": "case told",
+    "n": "case not found", "o": "database away", "t": "question after that", "u": "urged",
+    "f": "long wait, something else offered", "q": "to the queue", "v": "to a message", "k": "to a callback",
+    "e": "emergency number typed",
 }  # fmt: skip
 """What each letter stands for."""
 LETTERS_ZH = {
     "g": "问候语", "r": "录音告知", "a": "公告", "w": "应急模式", "h": "非工作时间", "b": "骚扰号码",
-    "m": "主菜单", "l": "选择英语", "c": "输入工单编号或确认回呼号码", "d": "输入电话后四位", "s": "播报工单",
-    "n": "没有找到工单", "o": "数据库不可用", "t": "之后的选择", "u": "催办", "q": "去排队", "v": "去留言",
-    "k": "去回呼", "e": "输入紧急号码",
-    "f": "座席全忙，另作选择",
+    "m": "主菜单", "l": "改用其他语言", "c": "输入工单编号或确认回呼号码", "d": "输入电话后四位",
+    "s": "播报工单", "n": "没有找到工单", "o": "数据库不可用", "t": "之后的选择", "u": "催办",
+    "f": "座席全忙，另作选择", "q": "去排队", "v": "去留言", "k": "去回呼", "e": "输入紧急号码",
 }  # fmt: skip
 """The same on pages."""
 _MENUS = "mtf"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -23,12 +24,12 @@ from ctiserver.api.states import Outcome, SeatState
 from ctiserver.store.tables import CallbackRow, CallRow
 from hotline.db.engine import Database
 from hotline.ivr_applied import write_applied
-from hotline.ivr_settings import IvrSettings
+from hotline.ivr_settings import DIALECT, IvrSettings, KeySettings
 from hotline.settings import QueueSettings, Settings
 from ivr.flows.busy import BUSY
 from ivr.flows.busy import CALLBACK as WAIT_CALLBACK
 from ivr.flows.greeting import RECORDING as NOTICE
-from ivr.outlook import EVERY_S
+from ivr.outlook import EVERY_S, apply
 from ivr.prompts import length_s
 from rehearsal.hearing import ALIKE, likeness, prompt_course, what_was_heard
 from rehearsal.ports import free_ports
@@ -221,8 +222,39 @@ async def test_who_would_wait_long_is_offered_a_message_and_leaves_one(
     assert (row.outcome, re.sub("@[0-9]+", "", row.ivr_path)) == (Outcome.MESSAGE, "g.r.f*.v")
 
 
-async def queued_at(database: Database, number: str) -> float:
-    async with asyncio.timeout(20):
+async def test_who_chooses_the_dialect_hears_its_recordings_and_mandarin_where_there_is_none(
+    there: Stage, database: Database
+) -> None:
+    site, sounds = there.settings, there.hotline.node.paths.sounds
+    studio = site.state / "studio"
+    for path in (sounds / "hotline").glob("*.wav"):
+        if path.stem not in ("wait-long", "line-19903"):
+            recorded = studio / DIALECT / "hotline" / path.name
+            recorded.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(sounds / "hotline/rating.wav" if path.stem == "menu" else path, recorded)
+    keys = (
+        KeySettings(key="8", does="language", language=DIALECT, text="说方言请按8"),
+        KeySettings(key="4", does="message", text="留言"),
+    )
+    ivr = msgspec.structs.replace(
+        site.ivr, languages=(*site.ivr.languages, DIALECT), studio=str(studio), keys=keys, offer_from_s=60
+    )
+    await asyncio.to_thread(apply, msgspec.structs.replace(site, ivr=ivr), sounds)
+    await asyncio.sleep(EVERY_S + 0.5)
+    call = await there.city.call("13805390033", n=7)
+    await call.answered()
+    await asyncio.sleep(0.8)
+    await call.press("8")
+    await queued_at(database, call.number, 60)
+    heard = await what_was_heard(call)
+    for prompt in ("hotline/rating", BUSY):  # what was recorded as the menu; what was not recorded
+        assert likeness(heard, prompt_course(sounds, prompt))[0] > ALIKE, prompt
+    (row,) = await records(there, call.number)
+    assert re.sub("@[0-9]+", "", row.ivr_path) == "g.r.m8.l.m.f.q"
+
+
+async def queued_at(database: Database, number: str, within_s: float = 20) -> float:
+    async with asyncio.timeout(within_s):
         while True:
             async with database.read() as session:
                 row = await session.scalar(select(CallRow).where(CallRow.number == number))

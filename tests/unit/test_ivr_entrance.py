@@ -131,6 +131,12 @@ async def test_english_speaks_english_from_then_on_and_offers_what_it_has() -> N
     assert (way, path) == (Way(queue="12345"), "g.r.m9.l.m")
 
 
+async def test_who_chooses_the_dialect_is_offered_what_mandarin_has() -> None:
+    key = KeySettings(key="8", does="language", text="说方言请按8", language="dialect")
+    way, line, path = await walk(pressing("8 3"), the_plan=plan(keys=(*KEYS, key)))
+    assert (way, path, line.languages) == (Way(queue="12346"), "g.r.m8.l.m3", ["zh_FY"])
+
+
 async def test_my_own_case_is_told_at_once_with_day_number_and_state() -> None:
     way, line, path = await walk(pressing("2"))
     said = line.heard[line.heard.index("hotline/case-is") :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,11 +16,14 @@ from pathlib import Path
 import pytest
 
 from hotline.errors import BadSettings
-from ivr import lint, prompts
+from hotline.ivr_settings import DIALECT, IvrSettings, KeySettings
+from hotline.settings import Settings, check
+from ivr import dialect, lint, prompts
 from ivr.catalogue import load_catalogue
 from ivr.errors import PromptFailed, PromptToolMissing
 from ivr.flows.greeting import PROMPTS
-from ivr.prompts import main, render_all
+from ivr.prompts import main, render_all, render_hotline
+from ivr.script import MENU, all_texts
 
 pytestmark = pytest.mark.slow
 
@@ -344,3 +348,38 @@ def test_the_command_ends_with_2_and_a_sentence(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["--out", str(tmp_path / "zh"), "--city", "泰安"]) == 2
     assert capsys.readouterr().err.startswith("error: sox is missing")
+
+
+def dialect_site(studio: Path) -> Settings:
+    key = KeySettings(key="8", does="language", language=DIALECT, text="说方言请按8")
+    ivr = IvrSettings(languages=("zh", DIALECT), studio=str(studio), keys=(key,))
+    return Settings(state_dir=str(studio.parent / "state"), ivr=ivr)
+
+
+def test_a_dialect_is_offered_once_four_fifths_are_recorded_and_only_recordings_are_made_of_it(
+    tmp_path: Path, zh: Path
+) -> None:
+    site = dialect_site(tmp_path / "studio")
+    recorded = sorted((zh / "hotline").glob("*.wav"))
+    assert dialect.usable(site).ivr.keys == ()
+    for n, path in enumerate(recorded, start=1):
+        kept = tmp_path / "studio" / DIALECT / "hotline" / path.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, kept)
+        is_offered = bool(dialect.usable(site).ivr.keys)
+        assert is_offered == (n >= 0.8 * len(recorded))
+        if is_offered:
+            break
+    texts = all_texts(dialect.usable(site))
+    assert set(texts) == {"zh"} and "说方言请按8" in texts["zh"][MENU]
+    sounds = tmp_path / "sounds" / "zh"
+    assert render_hotline(sounds, site, texts) > n
+    made = {path.name for path in (tmp_path / "sounds" / "zh_FY").rglob("*.wav")}
+    assert made == {path.name for path in recorded[:n]}
+    assert dialect.missing(site) != []
+    assert lint.all_of(load_catalogue(), sounds, texts) == [], "what it lacks is no fault of Mandarin's"
+
+
+def test_a_dialect_without_a_studio_is_refused() -> None:
+    with pytest.raises(BadSettings, match="no engine speaks it"):
+        check(Settings(ivr=IvrSettings(languages=("zh", DIALECT))))

@@ -125,10 +125,11 @@ def test_the_ivrs_stage_keeps_a_sites_queues_lines_and_modes_and_passes_every_ch
         LineSettings(number="19902", queue="19901", label="城建"),
     )
     mode = ModeSettings(id="storm", greeting="强降雨。")
-    site = Settings(skills=(queue,), lines=(line,), ivr=IvrSettings(modes=(mode,)))
+    site = Settings(skills=(queue,), lines=(line,), ivr=IvrSettings(modes=(mode,), offer_from_s=60))
     staged = ivr_stage_rules(site)
     check(staged)
     assert (staged.skills[0], staged.lines[0], staged.ivr.modes[0]) == (queue, line, mode)
+    assert staged.ivr.offer_from_s == 0, "nobody answers on the stage"
     numbers = [each.number for each in (*staged.skills, *staged.lines)]
     assert len(set(numbers)) == len(numbers)
 
