@@ -12,13 +12,13 @@ import msgspec
 
 from ctiserver.api.hooks import PingHook
 from ctiserver.hooks.ledger import Delivery, Ledger
-from ctiserver.hooks.mapping import hook_id, rfc3339
+from ctiserver.hooks.mapping import hook_id
 from ctiserver.hooks.retry import Answered, Delivered, Unanswered, verdict
 from ctiserver.hooks.sender import Receiver
 from ctiserver.hooks.service import ledger_path
 from hotline import clock, ids
 from hotline.errors import HotlineError
-from hotline.local_time import date_time
+from hotline.local_time import date_time, rfc3339
 from hotline.secret import hook_secret, write_private
 from hotline.settings import Settings, WebhookSettings
 

@@ -6,13 +6,9 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import re
 import sys
-import textwrap
 from enum import Enum
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +18,8 @@ from ctiserver.api.commands import REFUSAL_ZH, Code, Command
 from ctiserver.api.pushes import Answer, Push
 from ctiserver.push.server import PATH
 from ctiserver.typescript import types
+from hotline import contracts
+from hotline.contracts import doc, field_notes, one_line, summary
 
 HOME = Path(__file__).parents[1]
 FILE = Path("docs/api/asyncapi.json")
@@ -44,7 +42,7 @@ def document() -> Document:
         "info": {
             "title": "12345 hotline: CTI server",
             "version": PATH.removeprefix("/v"),
-            "description": _doc(sys.modules["ctiserver.push"]),
+            "description": doc(sys.modules["ctiserver.push"]),
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -65,7 +63,7 @@ def _operations(commands: list[type], pushes: list[type]) -> Document:
         _tag(kind): {
             "action": "receive",
             "channel": channel,
-            "summary": _summary(kind),
+            "summary": summary(kind),
             "messages": [_in_channel(_tag(kind))],
             "reply": {"channel": channel, "messages": [_in_channel("answer")]},
         }
@@ -75,7 +73,7 @@ def _operations(commands: list[type], pushes: list[type]) -> Document:
         f"push.{_tag(kind)}": {
             "action": "send",
             "channel": channel,
-            "summary": _summary(kind),
+            "summary": summary(kind),
             "messages": [_in_channel(f"push.{_tag(kind)}")],
         }
         for kind in pushes
@@ -86,15 +84,11 @@ def _operations(commands: list[type], pushes: list[type]) -> Document:
 def _schemas(types: list[type]) -> Document:
     """JSON schemas of the types and of all that they hold, each field with its docstring."""
     _, components = msgspec.json.schema_components(types, ref_template=_REF)
+    contracts.annotate(components, _reachable(types))
     for kind in _reachable(types):
         schema = components.get(kind.__name__)
-        if schema is None:
-            continue
-        notes = _field_notes(kind)
-        for name, field in schema.get("properties", {}).items():
-            if name in notes:
-                field["description"] = notes[name]
-        if issubclass(kind, Enum):
+        if schema is not None and issubclass(kind, Enum):
+            notes = field_notes(kind)
             meanings = {str(item.value): notes[item.name] for item in kind if item.name in notes}
             if kind is Code:
                 meanings = {code.value: REFUSAL_ZH[code] for code in Code}
@@ -106,24 +100,6 @@ def _reachable(types: list[type]) -> set[type]:
     """The classes that a client meets: those given, and all of `ctiserver.api.states`."""
     states = sys.modules["ctiserver.api.states"]
     return {*types, *(kind for _, kind in inspect.getmembers(states, inspect.isclass))}
-
-
-def _field_notes(kind: type) -> dict[str, str]:
-    """The string that stands under a field or member in the source, by the field's name."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    except (OSError, TypeError):
-        return {}
-    (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef))
-    notes: dict[str, str] = {}
-    for field, note in pairwise(body):
-        target = field.target if isinstance(field, ast.AnnAssign) else None
-        if isinstance(field, ast.Assign):
-            target = field.targets[0] if isinstance(field.targets[0], ast.Name) else None
-        is_text = isinstance(note, ast.Expr) and isinstance(note.value, ast.Constant)
-        if isinstance(target, ast.Name) and is_text:
-            notes[target.id] = _one_line(str(ast.literal_eval(note.value)))  # type: ignore[attr-defined]
-    return notes
 
 
 def _request_of(kind: type) -> Document:
@@ -151,27 +127,14 @@ def _frame_of(kind: type) -> Document:
 def _message(kind: type, payload: Document) -> Document:
     return {
         "name": kind.__name__,
-        "summary": _summary(kind),
-        "description": _one_line(_doc(kind)),
+        "summary": summary(kind),
+        "description": one_line(doc(kind)),
         "payload": payload,
     }
 
 
 def _tag(kind: type) -> str:
     return str(kind.__struct_config__.tag)  # type: ignore[attr-defined]
-
-
-def _doc(thing: Any) -> str:
-    return inspect.getdoc(thing) or ""
-
-
-def _summary(kind: type) -> str:
-    """The first sentence."""
-    return re.split(r"(?<=[.:])\s", _one_line(_doc(kind)))[0].rstrip(":")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _ref(section: str, name: str) -> Document:
@@ -184,26 +147,13 @@ def _in_channel(name: str) -> Document:
 
 def text() -> str:
     """The document's file."""
-    encoded = msgspec.json.format(msgspec.json.encode(document(), order="deterministic"), indent=1)
-    return encoded.decode() + "\n"
+    return contracts.json_text(document())
 
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` say which are not up to date: exit status 0 or 1."""
     made = {FILE: text(), TYPES: types(document())}
-    if "--check" not in arguments:
-        for name, content in made.items():
-            (HOME / name).parent.mkdir(parents=True, exist_ok=True)
-            (HOME / name).write_text(content, encoding="utf-8")
-        return 0
-    old = [name for name, content in made.items() if not _is(HOME / name, content)]
-    for name in old:
-        sys.stderr.write(f"{name} is out of date: run `python -m ctiserver.contract`\n")
-    return 1 if old else 0
-
-
-def _is(file: Path, content: str) -> bool:
-    return file.is_file() and file.read_text(encoding="utf-8") == content
+    return contracts.write_or_check(HOME, made, "ctiserver.contract", arguments)
 
 
 if __name__ == "__main__":

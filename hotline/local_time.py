@@ -38,6 +38,13 @@ def date_time(utc_us: int) -> str:
     return local(utc_us).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def rfc3339(utc_us: int) -> str:
+    """2026-11-24T09:05:03.000120Z, for programs; years that no calendar has become the nearest one."""
+    utc_us = max(-62_135_596_800_000_000, min(utc_us, 253_402_300_799_999_999))
+    at = _EPOCH + timedelta(microseconds=utc_us)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def time_of_day(utc_us: int) -> str:
     """09:05:03, for pages that already show the day."""
     return local(utc_us).strftime("%H:%M:%S")

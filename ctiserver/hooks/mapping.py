@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -30,8 +29,7 @@ from ctiserver.api.hooks import (
     ThreeWayHook,
 )
 from ctiserver.api.states import AttemptState, CaseBrief
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from hotline.local_time import rfc3339
 
 
 class Party(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,10 +203,3 @@ def _case(case: CaseBrief) -> HookCase:
 def hook_id(event_id: str, kind: str) -> str:
     """An id without a full stop, which parts the signed words (Standard Webhooks)."""
     return f"{event_id}-{kind.replace('.', '_')}"
-
-
-def rfc3339(at_us: int) -> str:
-    """2026-11-24T09:05:03.000120Z; years that no calendar has become the nearest one that it has."""
-    at_us = max(-62_135_596_800_000_000, min(at_us, 253_402_300_799_999_999))
-    at = _EPOCH + timedelta(microseconds=at_us)
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

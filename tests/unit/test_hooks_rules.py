@@ -28,9 +28,10 @@ from ctiserver.api.hooks import (
 )
 from ctiserver.api.states import AttemptState, CaseBrief, Outcome, SeatState
 from ctiserver.hooks import retry
-from ctiserver.hooks.mapping import Caller, Facts, Origin, hook_id, hooks_of, learn, rfc3339
+from ctiserver.hooks.mapping import Caller, Facts, Origin, hook_id, hooks_of, learn
 from ctiserver.hooks.retry import Again, Answered, Dead, Delivered, Gone, Unanswered, verdict
 from ctiserver.hooks.signing import headers
+from hotline.local_time import rfc3339
 from hotline.secret import HookSecret
 from hotline.settings import HOOK_EVENTS
 
