@@ -11,6 +11,8 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from agent_desk.api import app as api
+from agent_desk.api.door import Door
 from agent_desk.cases.desk import Desk
 from agent_desk.cases.files import FileViews
 from agent_desk.cases.intake import IntakeViews
@@ -55,6 +57,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(ScoreViews(cases).routes())
     app.add_routes(KnowledgeViews(cases).routes())
     app.add_routes(IvrViews(settings, database, sessions).routes())
+    app.add_routes(api.routes(Door(settings, database)))
     app.add_routes(Doors(settings).routes())
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:

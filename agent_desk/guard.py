@@ -8,6 +8,7 @@ import structlog
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from agent_desk.pages import error_page
+from agent_desk.problems import API, of_status
 from agent_desk.sessions import COOKIE, Session, Sessions
 from hotline import clock
 from hotline.identity.roles import Role
@@ -89,12 +90,19 @@ class Guard:
         response.headers.update(self._headers)
         # Scripts are asked for again each time, mostly answered "not modified": no page meets an old one.
         is_static = request.path.startswith("/static/")
-        response.headers["Cache-Control"] = "no-cache" if is_static else "no-store"
+        if is_by_token(request):
+            response.headers["Cache-Control"] = (
+                "private, no-cache"  # an ETag is of use to who keeps the answer
+            )
+        else:
+            response.headers["Cache-Control"] = "no-cache" if is_static else "no-store"
 
     async def _admit(self, request: web.Request) -> None:
         if request.host not in self._hosts:
             # A foreign name that resolves to us is how a web site reaches a desk from inside (DNS rebinding).
             raise web.HTTPBadRequest
+        if is_by_token(request):
+            return  # no cookie lets anybody in there, so that no other site's page can use one
         now_us = clock.now().utc_us
         sid = self._sessions.from_cookie(request.cookies.get(COOKIE, ""))
         request[SESSION_ID] = sid or ""
@@ -146,7 +154,14 @@ def api_session_of(request: web.Request) -> Session:
     return session
 
 
+def is_by_token(request: web.Request) -> bool:
+    """Whether other systems come in here, by their tokens alone."""
+    return request.path.startswith(f"{API}/")
+
+
 def _refused(request: web.Request, status: int) -> web.Response:
+    if is_by_token(request):
+        return of_status(status).answer()
     message = _MESSAGE.get(status, _MESSAGE[400])
     if request.path.startswith("/api/"):
         return web.json_response({"message": message}, status=status)

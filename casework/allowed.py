@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from casework import moves as m
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 def possible(case: Case, actor: m.Actor) -> list[type[Move]]:
     """What this person may do with the case now, as far as state, part and unit decide it."""
     return [kind for kind in RULES if barred(case, kind, actor) is None and _is_pending(case, kind)]
+
+
+def post_for(case: Case, kind: type[Move], posts: Sequence[m.Actor]) -> m.Actor:
+    """The post by which somebody makes this move: the first that may, or any, whose refusal says why not."""
+    return next((post for post in posts if barred(case, kind, post) is None), posts[0])
 
 
 def concerns(case: Case, actor: m.Actor) -> bool:

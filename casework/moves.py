@@ -306,3 +306,7 @@ OPENING = "受理即编号登记（泰政发〔2016〕1号六（一））"
 def tag_of(move: Move | type[Move]) -> str:
     """The move's name in the history: ask_return."""
     return str(move.__struct_config__.tag)
+
+
+BY_TAG: dict[str, type[Move]] = {tag_of(kind): kind for kind in RULES}
+"""The moves by their names."""

@@ -1,8 +1,9 @@
-"""Owns who may see which case, and how much of it. Pure."""
+"""Owns who may see which case, and how much of it; what another system may be let do. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 import msgspec
 
@@ -12,12 +13,33 @@ from casework.moves import Actor
 from casework.words import Part
 
 
+class Right(StrEnum):
+    """What a system's token opens (权限), within the cases that its posts may see."""
+
+    READ = "cases.read"
+    """工单: lists, cases, histories, files."""
+    WRITE = "cases.write"
+    """受理 and every move that the posts allow."""
+    NUMBERS = "cases.numbers"
+    """市民号码: one case at a time, with a reason, into the audit trail."""
+    SECRET = "cases.secret"  # noqa: S105 - a right's name
+    """保密工单: also of these, the citizen and the conversation."""
+    DIRECTORY = "directory.read"
+    """承办单位 and 派单目录."""
+    KNOWLEDGE = "knowledge.read"
+    """知识库: what is valid now."""
+    FIGURES = "figures.read"
+    """考核得分 and what lies at each unit."""
+
+
 def may_see(case: Case, posts: Iterable[Actor]) -> bool:
     """Whether it concerns the person by any of their posts."""
     return any(concerns(case, post) for post in posts)
 
 
-def shown_to(case: Case, posts: Iterable[Actor]) -> Case:
-    """The case as somebody may see it: a secret one without the citizen for units (GB/T 33358-2016)."""
-    is_hidden = case.is_secret and all(post.part is Part.UNIT for post in posts)
+def shown_to(case: Case, posts: Iterable[Actor], *, keeps_secrets: bool = True) -> Case:
+    """The case as somebody may see it: a secret one without the citizen for units (GB/T 33358-2016), and for
+    whoever is not trusted with secrets.
+    """
+    is_hidden = case.is_secret and (not keeps_secrets or all(post.part is Part.UNIT for post in posts))
     return msgspec.structs.replace(case, citizen="", conversation="") if is_hidden else case

@@ -60,6 +60,12 @@ class NewCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def open_case(database: Database, new: NewCase, node: str, now_us: int) -> Case | Refusal:
+    """受理, in a transaction of its own."""
+    async with database.begin() as session:
+        return await open_in(session, new, node, now_us)
+
+
+async def open_in(session: AsyncSession, new: NewCase, node: str, now_us: int) -> Case | Refusal:
     """受理: give it a number at once and keep it; a refusal if there are no words or too many.
 
     The same words from the same conversation are the same case: whoever sent them has not got the answer.
@@ -68,85 +74,93 @@ async def open_case(database: Database, new: NewCase, node: str, now_us: int) ->
     if refusal is not None:
         return refusal
     new = _cleaned(new)
-    async with database.begin() as session:
-        return await _twin(session, new) or await _open(session, new, node, now_us)
-
-
-async def urge_case(
-    database: Database, id_: str, move: Urge, now_us: int, calendar: Calendar
-) -> Case | Refusal | None:
-    """催办, as `move_case` does it; the same words from the same conversation count once."""
-    move = _cleaned(move)
-    async with database.read() as session:
-        entries = await store.history(session, id_) if move.conversation else []
-        if any(entry.move == tag_of(move) and move_of(entry) == move for entry in entries):
-            return await store.load(session, id_)
-    return await move_case(database, id_, move, now_us, calendar)
+    return await _twin(session, new) or await _open(session, new, node, now_us)
 
 
 async def move_case(
     database: Database, id_: str, move: Move, now_us: int, calendar: Calendar
 ) -> Case | Refusal | None:
-    """Do the move if the case allows it, and tell those merged into it of its end; None for no such case."""
+    """Do the move, as `move_in` does, in a transaction of its own."""
     async with database.begin() as session:
-        before = await store.load(session, id_, lock=True)
-        if before is None:
-            return None
-        if isinstance(move, Merge) and (refusal := await _no_master(session, move)) is not None:
-            return refusal
-        after = await _move(session, before, _cleaned(move), now_us, calendar)
-        if isinstance(after, Refusal):
-            return after
-        if after.state is CaseState.CLOSED and not after.master:
-            await _end_followers(session, after, now_us, calendar)
-        if isinstance(move, Merge) and (master := await store.load(session, move.master)) is not None:
-            await _watch(session, master, now_us, calendar)
-        return await _watch(session, after, now_us, calendar, is_sent=isinstance(move, Dispatch))
+        return await move_in(session, id_, move, now_us, calendar)
 
 
-async def attach(
-    database: Database,
-    id_: str,
-    posts: Iterable[Actor],
-    name: str,
-    content: bytes,
-    *,
-    directory: Path,
-    node: str,
-    now_us: int,
-    calendar: Calendar,
-) -> Attachment | Refusal:
-    """Keep a file for a case, its digest in the case's history; a refusal if it cannot be taken.
+async def move_in(
+    session: AsyncSession, id_: str, move: Move, now_us: int, calendar: Calendar
+) -> Case | Refusal | None:
+    """Do the move if the case allows it, and tell those merged into it of its end; None for no such case.
 
-    The bytes are on the disk before the database speaks of them. `directory` is where all of them lie.
+    催办 in the same words from the same conversation counts once.
+    """
+    before = await store.load(session, id_, lock=True)
+    if before is None:
+        return None
+    move = _cleaned(move)
+    if isinstance(move, Urge) and await _is_known(session, id_, move):
+        return before
+    if isinstance(move, Merge) and (refusal := await _no_master(session, move)) is not None:
+        return refusal
+    after = await _move(session, before, move, now_us, calendar)
+    if isinstance(after, Refusal):
+        return after
+    if after.state is CaseState.CLOSED and not after.master:
+        await _end_followers(session, after, now_us, calendar)
+    if isinstance(move, Merge) and (master := await store.load(session, move.master)) is not None:
+        await _watch(session, master, now_us, calendar)
+    return await _watch(session, after, now_us, calendar, is_sent=isinstance(move, Dispatch))
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A file whose bytes are on the disk, and which no case knows of yet."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+async def store_file(directory: Path, name: str, content: bytes) -> Stored | Refusal:
+    """Keep the bytes before the database speaks of them; a refusal if they are not to be taken.
+
+    `directory` is where all of them lie.
     """
     kind = media_type(name, content)
     if isinstance(kind, Refusal):
         return kind
     sha256 = await asyncio.to_thread(files.keep, directory, content)
-    async with database.begin() as session:
-        case = await store.load(session, id_, lock=True)
-        actor = next((post for post in posts if case is not None and concerns(case, post)), None)
-        if case is None or actor is None:
-            return Refusal.NOT_CONCERNED
-        if await files.count_of(session, id_) >= MOST_FILES:
-            return Refusal.TOO_MANY_FILES
-        kept = Attachment(
-            id=ids.make(node, now_us, secrets.token_bytes(ids.RANDOM_BYTES)),
-            case_id=id_,
-            name=clean_name(name),
-            media_type=kind,
-            size=len(content),
-            sha256=sha256,
-            actor=actor.number,
-            at_us=now_us,
-        )
-        move = Attach(actor=actor, reason="上传附件", file=kept.id, sha256=sha256)
-        after = await _move(session, case, move, now_us, calendar)
-        if isinstance(after, Refusal):
-            return after
-        await files.add(session, kept)
-        return kept
+    return Stored(name=clean_name(name), media_type=kind, size=len(content), sha256=sha256)
+
+
+async def attach_in(
+    session: AsyncSession,
+    id_: str,
+    posts: Iterable[Actor],
+    stored: Stored,
+    *,
+    node: str,
+    now_us: int,
+    calendar: Calendar,
+) -> Attachment | Refusal:
+    """List a file with a case, its digest in the case's history; a refusal if it cannot be taken."""
+    case = await store.load(session, id_, lock=True)
+    actor = next((post for post in posts if case is not None and concerns(case, post)), None)
+    if case is None or actor is None:
+        return Refusal.NOT_CONCERNED
+    if await files.count_of(session, id_) >= MOST_FILES:
+        return Refusal.TOO_MANY_FILES
+    kept = Attachment(
+        id=ids.make(node, now_us, secrets.token_bytes(ids.RANDOM_BYTES)),
+        case_id=id_,
+        actor=actor.number,
+        at_us=now_us,
+        **msgspec.structs.asdict(stored),
+    )
+    move = Attach(actor=actor, reason="上传附件", file=kept.id, sha256=kept.sha256)
+    after = await _move(session, case, move, now_us, calendar)
+    if isinstance(after, Refusal):
+        return after
+    await files.add(session, kept)
+    return kept
 
 
 async def warn_case(database: Database, id_: str, now_us: int, calendar: Calendar) -> None:
@@ -200,6 +214,11 @@ async def history_of(session: AsyncSession, id_: str) -> list[Entry]:
 async def verify_history(session: AsyncSession) -> list[BrokenLink]:
     """Every place where a history is not what was written, and every day with a number missing."""
     return await store.verify(session)
+
+
+async def _is_known(session: AsyncSession, id_: str, move: Urge) -> bool:
+    entries = await store.history(session, id_) if move.conversation else []
+    return any(entry.move == tag_of(move) and move_of(entry) == move for entry in entries)
 
 
 async def _twin(session: AsyncSession, new: NewCase) -> Case | None:

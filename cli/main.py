@@ -29,6 +29,7 @@ from cli.rehearse import Process, Scenario, leftovers
 from cli.rehearse import rehearse as rehearse_on_stage
 from cli.run import run as run_hotline
 from cli.terminal import SettingsFile, console, say, settings_from
+from cli.tokens import token
 from hotline.errors import HotlineError
 from hotline.identity.people import NewPerson
 from hotline.identity.roles import Role
@@ -50,6 +51,7 @@ app.add_typer(hooks, name="hooks")
 audit = typer.Typer(help="The audit trail: who did what to whom.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 app.add_typer(ivr, name="ivr")
+app.add_typer(token, name="token")
 _Result = TypeVar("_Result")
 
 

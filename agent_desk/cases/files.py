@@ -12,12 +12,13 @@ from aiohttp import BodyPartReader, web
 
 from agent_desk.cases.desk import CASE_PATH, Desk, with_database
 from agent_desk.guard import UPLOAD, session_of
-from casework.attachments import MOST_BYTES
+from casework.attachments import MOST_BYTES, Attachment
 from casework.calendar import china
-from casework.service import attach
+from casework.service import Stored, attach_in, store_file
 from casework.store import files
 from casework.words import Refusal
 from hotline import clock
+from hotline.settings import Settings
 
 _CHUNK = 64 * 1024
 
@@ -29,7 +30,7 @@ class FileViews:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._directory: Path = desk.settings.state / "attachments"
+        self._directory = directory_of(desk.settings)
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """The addresses of a case's files."""
@@ -48,17 +49,18 @@ class FileViews:
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
             case = await self._desk.seen(request, session, asker)
-        kept = await attach(
-            self._desk.database,
-            case.id,
-            asker.posts,
-            name,
-            content,
-            directory=self._directory,
-            node=self._desk.settings.node,
-            now_us=clock.now().utc_us,
-            calendar=china(),
-        )
+        kept: Attachment | Refusal | Stored = await store_file(self._directory, name, content)
+        if isinstance(kept, Stored):
+            async with self._desk.database.begin() as session:
+                kept = await attach_in(
+                    session,
+                    case.id,
+                    asker.posts,
+                    kept,
+                    node=self._desk.settings.node,
+                    now_us=clock.now().utc_us,
+                    calendar=china(),
+                )
         if isinstance(kept, Refusal):
             return self._desk.page(
                 request, "refused", asker, 409, message=kept.value, back=f"/cases/{case.id}"
@@ -78,11 +80,20 @@ class FileViews:
         if not await asyncio.to_thread(path.is_file):
             log.error("case_file_missing", case=case.id, file=wanted.id)
             raise web.HTTPNotFound
-        headers = {
-            "Content-Type": wanted.media_type,
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(wanted.name)}",
-        }
-        return web.FileResponse(path, headers=headers)
+        return web.FileResponse(path, headers=as_download(wanted))
+
+
+def directory_of(settings: Settings) -> Path:
+    """Where the bytes of all files lie."""
+    return settings.state / "attachments"
+
+
+def as_download(file: Attachment) -> dict[str, str]:
+    """The headers by which a file is saved and never shown."""
+    return {
+        "Content-Type": file.media_type,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
+    }
 
 
 async def _received(request: web.Request) -> tuple[str, bytes]:

@@ -55,7 +55,6 @@ OPTIONS = {
     "ground": [(one.value, one.value) for one in OutOfScope],
     "satisfaction": [(str(int(one)), one.label) for one in reversed(Satisfaction)],
 }
-KINDS: dict[str, type[Move]] = {m.tag_of(kind): kind for kind in LABELS}
 _FIRST: tuple[type[Move], ...] = (
     m.GrantReturn, m.RefuseReturn, m.GrantExtension, m.RefuseExtension, m.Dispatch, m.Accept, m.Reply,
     m.Start, m.PassReview, m.SendBack, m.Visited, m.Unreached, m.Close, m.Archive,

@@ -13,20 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agent_desk.cases import forms
 from agent_desk.cases.desk import CASE_PATH, Asker, Desk, with_database
 from agent_desk.guard import api_session_of
-from casework.allowed import barred
+from casework.allowed import post_for
 from casework.calendar import china
 from casework.case import NAME_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Case
 from casework.catalogue import Matter, Suggestion, alike, suggest
 from casework.moves import Urge
-from casework.service import NewCase, cases_of, open_case, urge_case
+from casework.service import NewCase, cases_of, move_case, open_case
 from casework.store.matters import all_matters
 from casework.words import Kind, Part, Refusal
 from hotline import clock
 from hotline.numbers import describe
+from hotline.settings import Settings
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-_FRONT = frozenset({Part.AGENT, Part.DISPATCHER, Part.SUPERVISOR})
+FRONT = frozenset({Part.AGENT, Part.DISPATCHER, Part.SUPERVISOR})
 """Who takes cases in."""
 _MOST_MATTERS = 12
 _ALREADY = "该市民同一事项已有在办工单：请在原工单上催办，确为另一件事再受理"
@@ -120,9 +121,9 @@ class IntakeViews:
         async with self._desk.database.read() as session:
             asker = await self._front(request, session)
             case = await self._desk.seen(request, session, asker)
-        actor = next((post for post in asker.posts if barred(case, Urge, post) is None), asker.posts[0])
+        actor = post_for(case, Urge, asker.posts)
         move = Urge(actor=actor, reason=urging.text, conversation=urging.conversation[:80])
-        after = await urge_case(self._desk.database, case.id, move, clock.now().utc_us, china())
+        after = await move_case(self._desk.database, case.id, move, clock.now().utc_us, china())
         if isinstance(after, Refusal):
             return _refused(after)
         case = after or case
@@ -153,22 +154,18 @@ class IntakeViews:
 
     async def _front(self, request: web.Request, session: AsyncSession) -> Asker:
         asker = await self._desk.asker(request, session)
-        if not any(post.part in _FRONT for post in asker.posts):
+        if not any(post.part in FRONT for post in asker.posts):
             raise web.HTTPForbidden
         return asker
 
     async def _alike(self, session: AsyncSession, filing: Filing, matters: list[Matter]) -> list[Case]:
         """The citizen's open cases of the matter that is being filed."""
-        cases = await cases_of(session, self._citizen(filing), is_open=True)
+        cases = await cases_of(session, citizen_of(self._desk.settings, filing.number), is_open=True)
         return alike(cases, matters, topic=filing.topic, words=f"{filing.title} {filing.text}")
-
-    def _citizen(self, filing: Filing) -> str:
-        settings = self._desk.settings
-        return describe(filing.number, settings.area_code, settings.city).key[:64] if filing.number else ""
 
     async def _open(self, filing: Filing, asker: Asker) -> Case | Refusal:
         new = NewCase(
-            citizen=self._citizen(filing),
+            citizen=citizen_of(self._desk.settings, filing.number),
             title=filing.title,
             text=filing.text,
             unit=filing.unit,
@@ -202,6 +199,11 @@ class IntakeViews:
             message=message,
             open=[_named(one) for one in open_cases],
         )
+
+
+def citizen_of(settings: Settings, number: str) -> str:
+    """The citizen's canonical form (`CallerNumber.key`) of a number as it was given; "" for none."""
+    return describe(number, settings.area_code, settings.city).key[:64] if number else ""
 
 
 def _decoded(body: bytes, form: type[T]) -> T:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import shown
-from agent_desk.cases.desk import Asker, Desk, with_database
+from agent_desk.cases.desk import Desk, with_database
+from casework.moves import Actor
 from casework.scoring import FORMULAS, Measure, Score, scores
 from casework.store import lists, marks
 from casework.words import Part
@@ -20,7 +21,7 @@ from hotline.local_time import day_start_us, local_day
 
 _MOST_CASES = 200
 _DECEMBER = 12
-_PATIENCE_S = 60.0
+PATIENCE_S = 60.0
 """A great city's month has some hundred thousand moves."""
 _BOM = "\ufeff"
 """Without it a spreadsheet program in China takes UTF-8 for GBK."""
@@ -35,9 +36,9 @@ class ScoreViews:
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Every address of the scores."""
         return (
-            web.get("/cases/scores", with_database(self.table, _PATIENCE_S)),
-            web.get("/cases/scores.csv", with_database(self.export, _PATIENCE_S)),
-            web.get("/cases/scores/{unit}", with_database(self.unit, _PATIENCE_S)),
+            web.get("/cases/scores", with_database(self.table, PATIENCE_S)),
+            web.get("/cases/scores.csv", with_database(self.export, PATIENCE_S)),
+            web.get("/cases/scores/{unit}", with_database(self.unit, PATIENCE_S)),
         )
 
     async def table(self, request: web.Request) -> web.Response:
@@ -46,7 +47,7 @@ class ScoreViews:
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
             tree = await self._desk.tree(session)
-            found = await self._scores(session, month, asker)
+            found = await month_scores(session, month, asker.posts)
         ids = {score.unit: unit.id for score in found if (unit := tree.named(score.unit)) is not None}
         return self._desk.page(
             request, "scores", asker, month=f"{month:%Y-%m}", formula=FORMULAS[-1], scores=found, ids=ids
@@ -62,12 +63,11 @@ class ScoreViews:
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
             unit = (await self._desk.tree(session)).unit(request.match_info["unit"])
-            if unit is None or not _may_see(asker, unit.name):
+            if unit is None or not may_see(asker.posts, unit.name):
                 raise web.HTTPForbidden
             behind = await marks.behind(session, *_period(month), (unit.name,), measure)
-            score = next(
-                (one for one in await self._scores(session, month, asker) if one.unit == unit.name), None
-            )
+            found = await month_scores(session, month, asker.posts)
+            score = next((one for one in found if one.unit == unit.name), None)
             bad_first = sorted(behind, key=lambda mark: (mark.is_good, mark.case_id))[:_MOST_CASES]
             cases = await lists.by_ids(session, [mark.case_id for mark in bad_first])
         return self._desk.page(
@@ -88,7 +88,7 @@ class ScoreViews:
         month = _month(request)
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            found = await self._scores(session, month, asker)
+            found = await month_scores(session, month, asker.posts)
         name = f"scores-{month:%Y-%m}.csv"
         return web.Response(
             text=_BOM + _csv(found, f"{month:%Y-%m}"),
@@ -97,19 +97,26 @@ class ScoreViews:
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    async def _scores(self, session: AsyncSession, month: date, asker: Asker) -> list[Score]:
-        found = await marks.counted(session, *_period(month))
-        return scores((one for one in found if _may_see(asker, one[0].unit)), FORMULAS[-1])
+
+async def month_scores(session: AsyncSession, month: date, posts: Sequence[Actor]) -> list[Score]:
+    """The scores of the month that begins with the day `month`, of the units that these posts may see."""
+    found = await marks.counted(session, *_period(month))
+    return scores((one for one in found if may_see(posts, one[0].unit)), FORMULAS[-1])
 
 
-def _may_see(asker: Asker, unit: str) -> bool:
-    return any(post.part is not Part.UNIT or post.unit == unit for post in asker.posts)
+def may_see(posts: Sequence[Actor], unit: str) -> bool:
+    """Whether these posts may see how the unit stands: a unit's people their own alone."""
+    return any(post.part is not Part.UNIT or post.unit == unit for post in posts)
+
+
+def month_of(asked: str, now_us: int) -> date:
+    """The first day of the month 2026-11, of the running one for ""; ValueError for what is none."""
+    return date.fromisoformat(f"{asked}-01") if asked else local_day(now_us).replace(day=1)
 
 
 def _month(request: web.Request) -> date:
-    asked = request.query.get("month", "")
     try:
-        return date.fromisoformat(f"{asked}-01") if asked else local_day(clock.now().utc_us).replace(day=1)
+        return month_of(request.query.get("month", ""), clock.now().utc_us)
     except ValueError:
         raise web.HTTPBadRequest from None
 

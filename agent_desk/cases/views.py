@@ -115,7 +115,7 @@ class CaseViews:
 
     async def move(self, request: web.Request) -> web.Response:
         """Make a move; refused, the page comes back with the reason and what was typed."""
-        kind = forms.KINDS.get(request.match_info["move"])
+        kind = m.BY_TAG.get(request.match_info["move"])
         if kind is None or not forms.is_offered(kind):
             raise web.HTTPNotFound
         form = await request.post()

@@ -98,6 +98,11 @@ async def count_of(session: AsyncSession, id_: str) -> int:
     return (await session.get_one(CaseRow, id_)).moves
 
 
+async def version_of(session: AsyncSession, id_: str) -> str:
+    """The case's version: the digest of its history, which grows with whatever is done to it."""
+    return (await session.get_one(CaseRow, id_)).head[:32]
+
+
 async def settle(session: AsyncSession, id_: str, wake_us: int) -> None:
     """Set when the clock looks at the case again, where nothing happened to it."""
     (await session.get_one(CaseRow, id_)).wake_us = wake_us

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, case, func, select, union_all
+from sqlalchemy import ColumnElement, Select, case, func, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from casework.case import Case, day_place
@@ -39,15 +39,20 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is looked for: all that is given must hold. `units`: only cases of these; None for everybody's."""
+    """What is looked for: all that is given must hold. `units`: only cases of these; None for everybody's.
+
+    `before`: those that come after this one (its intake and its id) in the list, which is newest first.
+    """
 
     number: str = ""
     words: str = ""
     state: str = ""
+    kind: str = ""
     unit: str = ""
     since_us: int = 0
     until_us: int = 0
     units: tuple[str, ...] | None = None
+    before: tuple[int, str] | None = None
 
 
 async def in_states(session: AsyncSession, states: Iterable[CaseState], limit: int) -> list[Case]:
@@ -131,12 +136,16 @@ def _filtered(wanted: Wanted) -> Select[CaseRow]:
         query = query.where(CaseRow.number == wanted.number)
     if wanted.state:
         query = query.where(CaseRow.state == wanted.state)
+    if wanted.kind:
+        query = query.where(CaseRow.kind == wanted.kind)
     if wanted.unit:
         query = query.where(CaseRow.unit == wanted.unit)
     if wanted.since_us:
         query = query.where(CaseRow.created_us >= wanted.since_us)
     if wanted.until_us:
         query = query.where(CaseRow.created_us < wanted.until_us)
+    if wanted.before is not None:
+        query = query.where(tuple_(CaseRow.created_us, CaseRow.id) < tuple_(*wanted.before))
     return query
 
 

@@ -63,9 +63,14 @@ async def give_posts(session: AsyncSession, number: str, posts: Iterable[Post]) 
         raise BadPost(f"there is nobody with number {number!r}")
     wanted = set(posts)
     for post in wanted:
-        if (post.part is Part.UNIT) != bool(post.unit):
-            raise BadPost("a unit's people, and nobody else, have a post at a unit")
-        if post.unit and await session.get(UnitRow, post.unit) is None:
-            raise BadPost(f"there is no unit {post.unit!r} in the directory")
+        await check_post(session, post)
     await session.execute(delete(CasePostRow).where(CasePostRow.person == number))
     session.add_all(CasePostRow(person=number, part=post.part.value, unit=post.unit) for post in wanted)
+
+
+async def check_post(session: AsyncSession, post: Post) -> None:
+    """BadPost unless the post is one that can be given."""
+    if (post.part is Part.UNIT) != bool(post.unit):
+        raise BadPost("a unit's people, and nobody else, have a post at a unit")
+    if post.unit and await session.get(UnitRow, post.unit) is None:
+        raise BadPost(f"there is no unit {post.unit!r} in the directory")

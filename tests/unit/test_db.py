@@ -13,10 +13,12 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+import casework.store.answered
 import casework.store.files
 import casework.store.knowledge
 import casework.store.matters
 import casework.store.posts
+import casework.store.systems
 import ctiserver.archive.tables
 import ctiserver.store.tables
 import hotline.audit
@@ -31,10 +33,12 @@ from hotline.directory import UnitRow
 from hotline.errors import DatabaseUnavailable
 
 ROOMS = (
+    casework.store.answered,
     casework.store.files,
     casework.store.knowledge,
     casework.store.matters,
     casework.store.posts,
+    casework.store.systems,
     CaseMoveRow,
     ctiserver.archive.tables,
     ctiserver.store.tables,

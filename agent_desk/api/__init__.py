@@ -1,0 +1,1 @@
+"""The REST API for other systems: thin over casework, each operation declared once."""
