@@ -23,6 +23,7 @@ from agent_desk.doors import Doors
 from agent_desk.floor import Floor
 from agent_desk.guard import Guard
 from agent_desk.ivr.views import IvrViews
+from agent_desk.open311.views import Open311
 from agent_desk.recordings import RecordingViews
 from agent_desk.sessions import Sessions
 from agent_desk.views import Views
@@ -57,7 +58,9 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(ScoreViews(cases).routes())
     app.add_routes(KnowledgeViews(cases).routes())
     app.add_routes(IvrViews(settings, database, sessions).routes())
-    app.add_routes(api.routes(Door(settings, database)))
+    door = Door(settings, database)
+    app.add_routes(api.routes(door))
+    app.add_routes(Open311(settings, database, door).routes())
     app.add_routes(Doors(settings).routes())
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:

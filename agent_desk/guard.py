@@ -8,7 +8,7 @@ import structlog
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from agent_desk.pages import error_page
-from agent_desk.problems import API, of_status
+from agent_desk.problems import API, OPEN311, of_status
 from agent_desk.sessions import COOKIE, Session, Sessions
 from hotline import clock
 from hotline.identity.roles import Role
@@ -156,7 +156,7 @@ def api_session_of(request: web.Request) -> Session:
 
 def is_by_token(request: web.Request) -> bool:
     """Whether other systems come in here, by their tokens alone."""
-    return request.path.startswith(f"{API}/")
+    return request.path.startswith((f"{API}/", f"{OPEN311}/"))
 
 
 def _refused(request: web.Request, status: int) -> web.Response:

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 from aiohttp import web
 
-API = "/api/v1"
+API, OPEN311 = "/api/v1", "/open311/v2"
 PATH = f"{API}/problems"
 """Where the list of all problems is; each `type` is a place in it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -35,6 +35,12 @@ class Right(StrEnum):
 def may_see(case: Case, posts: Iterable[Actor]) -> bool:
     """Whether it concerns the person by any of their posts."""
     return any(concerns(case, post) for post in posts)
+
+
+def units_of(posts: Sequence[Actor]) -> tuple[str, ...] | None:
+    """The units whose cases alone somebody may see; None for one who may see everybody's."""
+    is_unit = all(post.part is Part.UNIT for post in posts)
+    return tuple(post.unit for post in posts) if is_unit else None
 
 
 def shown_to(case: Case, posts: Iterable[Actor], *, keeps_secrets: bool = True) -> Case:

@@ -173,6 +173,8 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """PEM file of the desk's own certificate (证书) with its chain; "": plain HTTP on loopback."""
     certificate_key: str = ""
     """PEM file of its key, without a password."""
+    jurisdiction_id: str = ""
+    """What Open311 calls this city, as "taian.gov.cn"; "": whatever is asked for is this one."""
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

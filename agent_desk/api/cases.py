@@ -21,12 +21,12 @@ from agent_desk.problems import API, Problem, What
 from casework.calendar import china
 from casework.case import NAME_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Case
 from casework.organisation import Tree
-from casework.rights import Right, may_see, shown_to
+from casework.rights import Right, may_see, shown_to, units_of
 from casework.service import NewCase, Stored, attach_in, history_of, open_in, store_file
 from casework.store import cases as store
 from casework.store import files, lists
 from casework.store.lists import Wanted
-from casework.words import CaseState, Kind, Part, Refusal
+from casework.words import CaseState, Kind, Refusal
 from hotline import audit
 from hotline.audit import Deed
 from hotline.directory import all_units
@@ -146,16 +146,15 @@ async def list_cases(call: Call) -> Reply:
     """List cases, newest first, a page at a time."""
     query: CaseQuery = call.query
     units = {unit.id: unit.name for unit in await all_units(call.session)}
-    is_unit = all(post.part is Part.UNIT for post in call.system.posts)
     wanted = Wanted(
-        number=query.number,
+        numbers=(query.number,) if query.number else (),
         words=query.q.strip(),
-        state=query.state.value if query.state else "",
+        states=(query.state,) if query.state else (),
         kind=query.kind.value if query.kind else "",
         unit=units.get(query.unit, query.unit) if query.unit else "",
         since_us=day_start_us(query.since) if query.since else 0,
         until_us=_end_us(query.until) if query.until else 0,
-        units=tuple(post.unit for post in call.system.posts) if is_unit else None,
+        units=units_of(call.system.posts),
         before=_place(query.cursor) if query.cursor else None,
     )
     found = await lists.found(call.session, wanted, query.limit + 1)

@@ -79,7 +79,7 @@ class Door:
         """Whatever happens, the answer is one of those declared; what was asked is never logged."""
         try:
             async with asyncio.timeout(operation.within_s):
-                system = await self.admitted(_bearer(request), operation.right)
+                system = await self.admitted(bearer(request), operation.right)
                 if operation.method == "POST":
                     return await self._change(operation, request, system)
                 return await self._look(operation, request, system)
@@ -165,7 +165,8 @@ def _response(kept: Kept) -> web.Response:
     )
 
 
-def _bearer(request: web.Request) -> str:
+def bearer(request: web.Request) -> str:
+    """The token in `Authorization`, "" without one."""
     scheme, _, word = request.headers.get("Authorization", "").partition(" ")
     return word if scheme.lower() == "bearer" else ""
 

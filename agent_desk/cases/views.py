@@ -18,7 +18,7 @@ from casework.case import TITLE_LIMIT, Case
 from casework.catalogue import Suggestion, suggest
 from casework.moves import Actor, Move
 from casework.organisation import Tree
-from casework.rights import may_see, shown_to
+from casework.rights import may_see, shown_to, units_of
 from casework.service import history_of, move_case
 from casework.store import cases as store
 from casework.store import files, lists
@@ -276,13 +276,15 @@ def _offers(case: Case, asker: Asker) -> dict[type[Move], Actor]:
 def _wanted(request: web.Request, asker: Asker) -> Wanted:
     words = request.query.get("q", "").strip()[:TITLE_LIMIT]
     is_number = len(words) >= 13 and words.replace("-", "").isdigit()
-    is_unit = all(post.part is Part.UNIT for post in asker.posts)
+    state = request.query.get("state", "")
+    if state and state not in list(CaseState):
+        raise BadForm("没有这种状态，请从列表中选择")
     return Wanted(
-        number=words if is_number else "",
+        numbers=(words,) if is_number else (),
         words="" if is_number else words,
-        state=request.query.get("state", "")[:16],
+        states=(CaseState(state),) if state else (),
         unit=request.query.get("unit", "")[:60],
         since_us=forms.day_us(request.query.get("from", ""), 0),
         until_us=forms.day_us(request.query.get("to", ""), 1),
-        units=tuple(post.unit for post in asker.posts) if is_unit else None,
+        units=units_of(asker.posts),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 from sqlalchemy import ColumnElement, Select, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -101,6 +103,15 @@ async def count_of(session: AsyncSession, id_: str) -> int:
 async def version_of(session: AsyncSession, id_: str) -> str:
     """The case's version: the digest of its history, which grows with whatever is done to it."""
     return (await session.get_one(CaseRow, id_)).head[:32]
+
+
+async def last_moves(session: AsyncSession, ids: Collection[str]) -> dict[str, int]:
+    """When something was last done with each of these cases."""
+    last = func.max(CaseMoveRow.at_us)
+    query = (
+        select(CaseMoveRow.case_id, last).where(CaseMoveRow.case_id.in_(ids)).group_by(CaseMoveRow.case_id)
+    )
+    return {id_: at_us for id_, at_us in await session.execute(query)}
 
 
 async def settle(session: AsyncSession, id_: str, wake_us: int) -> None:

@@ -44,9 +44,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     `before`: those that come after this one (its intake and its id) in the list, which is newest first.
     """
 
-    number: str = ""
+    numbers: tuple[str, ...] = ()
     words: str = ""
-    state: str = ""
+    states: tuple[CaseState, ...] = ()
+    topics: tuple[str, ...] = ()
     kind: str = ""
     unit: str = ""
     since_us: int = 0
@@ -132,10 +133,12 @@ async def found(session: AsyncSession, wanted: Wanted, limit: int) -> list[Case]
 
 def _filtered(wanted: Wanted) -> Select[CaseRow]:
     query = select(CaseRow).order_by(CaseRow.created_us.desc(), CaseRow.id.desc())
-    if wanted.number:
-        query = query.where(CaseRow.number == wanted.number)
-    if wanted.state:
-        query = query.where(CaseRow.state == wanted.state)
+    if wanted.numbers:
+        query = query.where(CaseRow.number.in_(wanted.numbers))
+    if wanted.states:
+        query = query.where(_is_in(wanted.states))
+    if wanted.topics:
+        query = query.where(CaseRow.topic.in_(wanted.topics))
     if wanted.kind:
         query = query.where(CaseRow.kind == wanted.kind)
     if wanted.unit:

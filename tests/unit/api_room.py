@@ -91,9 +91,10 @@ class Room:
 
 
 @asynccontextmanager
-async def opened(database: Database, state: Path) -> AsyncIterator[Room]:
+async def opened(database: Database, state: Path, jurisdiction_id: str = "") -> AsyncIterator[Room]:
     """A room around this database; `state` is where files lie."""
-    settings = Settings(state_dir=str(state), desk=DeskSettings(port=free_port()))
+    desk = DeskSettings(port=free_port(), jurisdiction_id=jurisdiction_id)
+    settings = Settings(state_dir=str(state), desk=desk)
     runner = await serve(settings, KEYS, database)
     async with aiohttp.ClientSession() as http:
         yield Room(database, settings, http)

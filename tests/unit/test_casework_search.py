@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from casework.grams import for_fts5, for_tsquery, grams, phrases
 from casework.store import lists
 from casework.store.lists import Wanted, found
+from casework.words import CaseState
 from hotline.db.engine import Database
 from hotline.local_time import DAY_US
 from tests.unit.test_casework_rules import MONDAY, dispatch
@@ -60,9 +61,9 @@ async def test_words_find_their_cases_newest_first(database: Database) -> None:
 async def test_words_and_filters_must_hold_together(database: Database) -> None:
     first, *_ = [await opened(database, MONDAY + n, **fields) for n, fields in enumerate(CASES)]
     await moved(database, first, dispatch(), at_us=MONDAY + 9)
-    assert await titles(database, "暖", state="dispatched") == names(0)
+    assert await titles(database, "暖", states=(CaseState.DISPATCHED,)) == names(0)
     assert await titles(database, "暖", unit="泰山区政府") == names(0)
-    assert await titles(database, "亮", state="dispatched") == []
+    assert await titles(database, "亮", states=(CaseState.DISPATCHED,)) == []
 
 
 @pytest.mark.slow

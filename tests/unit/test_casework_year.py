@@ -15,6 +15,7 @@ from casework.case import Case, step
 from casework.history import move_of
 from casework.service import NewCase, open_case, verify_history
 from casework.store.lists import Wanted, found
+from casework.words import CaseState
 from casework.year import City, days_of
 from cli.audit import history_lines, verify
 from cli.city import RealCity, seed
@@ -86,7 +87,7 @@ async def test_a_seeded_city_stands_up_to_the_walk_along_its_histories(
     assert isinstance(case, Case) and case.number.startswith(compact_day(now_us))
     async with database.read() as session:
         assert await verify_history(session) == []
-        kept = await found(session, Wanted(state="archived"), 1000)
+        kept = await found(session, Wanted(states=(CaseState.ARCHIVED,)), 1000)
     assert 600 < len(kept) < 1000
     async with database.begin() as session:
         await session.execute(text("UPDATE cases SET head = 'x' WHERE id = :id"), {"id": case.id})
