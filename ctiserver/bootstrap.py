@@ -175,7 +175,7 @@ class CtiServer:
         self._units: list[directory.Unit] = []
         self._skills: Skills | None = None
         self._projector = Projector(journal, self._store, settings.node, _report_projector)
-        self._webhooks = Webhooks(settings, journal, self._describe, self._cases)
+        self._webhooks = Webhooks(settings, journal, self._describe, self._cases, self._database)
         self._push_key = keys.push_key
         self.link = Link(
             ami_host(settings),

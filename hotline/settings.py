@@ -21,6 +21,15 @@ HOOK_EVENTS = (
     "call.missed",
     "emergency.called",
     "emergency.changed",
+    "case.filed",
+    "case.dispatched",
+    "case.accepted",
+    "case.replied",
+    "case.reviewed",
+    "case.visited",
+    "case.closed",
+    "case.overdue",
+    "case.changed",
 )
 """What a webhook may ask for; docs/api/webhooks.md says when each is sent."""
 SHORTEST_KEEP_DAYS = 183
@@ -178,8 +187,8 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One integrator's address to which events of calls are sent, signed (回调). Its secret is in the state
-    directory.
+    """One integrator's address to which events of calls and cases are sent, signed (回调). Its secret is in
+    the state directory.
     """
 
     name: str
@@ -190,7 +199,10 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     timeout_s: int = 10
     """How long one try may take, seconds."""
     with_numbers: bool = False
-    """Whether `call.*` carry the citizen's number; `emergency.*` always do."""
+    """Whether `call.*` and `case.*` carry the citizen's number; `emergency.*` always do, secret cases never.
+    """
+    with_words: bool = False
+    """Whether `case.*` carry the case's title and what was written with the move; secret cases never do."""
 
 
 class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
@@ -24,6 +25,7 @@ from ctiserver.hooks.ledger import NAME
 from ctiserver.hooks.service import Webhooks
 from ctiserver.store.keeper import JournalKeeper
 from hotline import numbers
+from hotline.db.engine import Database, make_engine
 from hotline.journal import Journal
 from hotline.secret import hook_secret
 from hotline.settings import Settings, WebhookSettings, check
@@ -97,11 +99,18 @@ async def ear() -> AsyncIterator[Ear]:
     await runner.cleanup()
 
 
-class Room:
-    """One state directory: its journal, and webhooks that may be stopped and started again."""
+def empty_database(state: Path, template: Path) -> Database:
+    """A database of its own for a room, with the schema."""
+    shutil.copy(template, state / "hotline.db")
+    return Database(make_engine(f"sqlite+aiosqlite:///{state / 'hotline.db'}"))
 
-    def __init__(self, state: Path) -> None:
+
+class Room:
+    """One state directory: its journal and database, and webhooks that may be stopped and started again."""
+
+    def __init__(self, state: Path, database: Database) -> None:
         self.state = state
+        self.database = database
         self.journal = Journal.open(state / "journal.db", lambda _: None)
         self.cases: Callable[[str], Awaitable[tuple[CaseBrief, ...]]] = self._one_case
         self.running: Webhooks | None = None
@@ -121,6 +130,7 @@ class Room:
             self.journal,
             lambda number: numbers.describe(number, "0538", "泰安"),
             self._ask,
+            self.database,
         )
         await self.running.start()
         await until(lambda: self._have_places({hook.name for hook in hooks}))
@@ -146,14 +156,25 @@ class Room:
         return (CASE,)
 
     def _have_places(self, hooks: set[str]) -> bool:
-        """Whether each of them has its place in the journal."""
+        """Whether each of them has its place in the journal and in the histories of cases."""
         if not hooks:
             return True
         try:
             with closing(sqlite3.connect(f"file:{self.state / NAME}?mode=ro", uri=True)) as file:
-                return hooks <= {hook for (hook,) in file.execute("SELECT hook FROM positions")}
+                found = file.execute("SELECT hook FROM places GROUP BY hook HAVING COUNT(*) = 2")
+                return hooks <= {hook for (hook,) in found}
         except sqlite3.Error:
             return False
+
+
+@asynccontextmanager
+async def hooks_room(state: Path, database: Database) -> AsyncIterator[Room]:
+    """A room, left as it was found."""
+    made = Room(state, database)
+    yield made
+    await made.stop()
+    await made.journal.close()
+    await database.close()
 
 
 async def until(is_so: Callable[[], bool], within_s: float = 10) -> None:

@@ -155,6 +155,32 @@ async def history(session: AsyncSession, id_: str) -> list[Entry]:
     return [entry_of_row(row) for row in await session.scalars(query)]
 
 
+async def has_entry_after(session: AsyncSession, row: int) -> bool:
+    """Whether a history has grown since that row was read; says it at the cost of one look at an index."""
+    return await session.scalar(select(CaseMoveRow.id).where(CaseMoveRow.id > row).limit(1)) is not None
+
+
+async def last_entry(session: AsyncSession) -> int:
+    """The last entry of all histories, by its row; every one before it can be read or never will be.
+
+    On PostgreSQL rows become visible out of order: for a moment nobody else writes, and none is under way.
+    """
+    if (await session.connection()).dialect.name == "postgresql":
+        await session.execute(text("SET LOCAL lock_timeout = '1s'"))
+        await session.execute(text("LOCK TABLE case_moves IN SHARE MODE"))
+    return int(await session.scalar(select(func.max(CaseMoveRow.id))) or 0)
+
+
+async def entries_between(
+    session: AsyncSession, after: int, until: int, limit: int
+) -> list[tuple[int, Entry, Case]]:
+    """The entries after the row `after`, up to `until`, in order; each with the case as it stands now."""
+    query = select(CaseMoveRow, CaseRow).join(CaseRow, CaseRow.id == CaseMoveRow.case_id)
+    query = query.where(CaseMoveRow.id > after, CaseMoveRow.id <= until).order_by(CaseMoveRow.id)
+    rows = await session.execute(query.limit(limit))
+    return [(move.id, entry_of_row(move), case_of(row)) for move, row in rows]
+
+
 async def verify(session: AsyncSession) -> list[BrokenLink]:
     """Every break in every history, and every day whose numbers have gaps; a batch of cases at a time."""
     broken: list[BrokenLink] = []

@@ -132,6 +132,69 @@ class EmergencyChangedHook(_Hook, frozen=True, kw_only=True, tag="emergency.chan
     third: ThirdParty
 
 
+class _CaseHook(_Hook, frozen=True, kw_only=True, gc=False):
+    case: str
+    """The case's id; `/api/v1/cases/{case}` has all that the token may see of it."""
+    seq: int
+    """The entry's place in the case's history, from 1: what has a higher one came later."""
+    number: str
+    """What the citizen is told: 20261124-0001."""
+    move: str
+    """Which move it was: dispatch, grant_return, …"""
+    label: str
+    """The move in Chinese."""
+    state: str
+    unit: str
+    due: str
+    """When the unit must have replied; "" when its time does not run."""
+    is_late: bool
+    actor: str
+    """The number (工号) or the system's name."""
+    kind: str
+    topic: str
+    title: str | msgspec.UnsetType = msgspec.UNSET
+    """Absent, as `reason`, unless the webhook is to have words, and always of a secret case."""
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    citizen: str | msgspec.UnsetType = msgspec.UNSET
+    """The citizen's number; absent unless the webhook is to have numbers, and always of a secret case."""
+
+
+class CaseFiledHook(_CaseHook, frozen=True, kw_only=True, tag="case.filed", gc=False):
+    """A case was taken in (受理) and has its number."""
+
+
+class CaseDispatchedHook(_CaseHook, frozen=True, kw_only=True, tag="case.dispatched", gc=False):
+    """`unit` has it now: sent out (转办), passed down, or given to another after a return."""
+
+
+class CaseAcceptedHook(_CaseHook, frozen=True, kw_only=True, tag="case.accepted", gc=False):
+    """The unit has signed for it (签收)."""
+
+
+class CaseRepliedHook(_CaseHook, frozen=True, kw_only=True, tag="case.replied", gc=False):
+    """The unit has replied (反馈)."""
+
+
+class CaseReviewedHook(_CaseHook, frozen=True, kw_only=True, tag="case.reviewed", gc=False):
+    """The reply was reviewed (审核): passed, or sent back for rework, as `move` says."""
+
+
+class CaseVisitedHook(_CaseHook, frozen=True, kw_only=True, tag="case.visited", gc=False):
+    """The citizen was visited back (回访), or not reached."""
+
+
+class CaseClosedHook(_CaseHook, frozen=True, kw_only=True, tag="case.closed", gc=False):
+    """It came to its end (办结), in whatever way."""
+
+
+class CaseOverdueHook(_CaseHook, frozen=True, kw_only=True, tag="case.overdue", gc=False):
+    """The unit's time is over (逾期)."""
+
+
+class CaseChangedHook(_CaseHook, frozen=True, kw_only=True, tag="case.changed", gc=False):
+    """Any other move: asked for a return, urged, supervised, warned, …"""
+
+
 class PingHook(_Hook, frozen=True, kw_only=True, tag="ping", gc=False):
     """Nothing happened: an operator tries the way (`hotline hooks test`)."""
 
@@ -147,7 +210,20 @@ CallHook = (
 )
 """What happened in a call."""
 
-HookEvent = CallHook | PingHook
+CaseHook = (
+    CaseFiledHook
+    | CaseDispatchedHook
+    | CaseAcceptedHook
+    | CaseRepliedHook
+    | CaseReviewedHook
+    | CaseVisitedHook
+    | CaseClosedHook
+    | CaseOverdueHook
+    | CaseChangedHook
+)
+"""What happened to a case."""
+
+HookEvent = CallHook | CaseHook | PingHook
 
 
 def kind_of(event: HookEvent) -> str:

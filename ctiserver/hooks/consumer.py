@@ -14,6 +14,7 @@ import structlog
 from ctiserver.api.history import History, SeatChanged
 from ctiserver.api.hooks import CallHook, kind_of, without_number
 from ctiserver.api.states import CaseBrief
+from ctiserver.hooks.casework import wants
 from ctiserver.hooks.ledger import Delivery, Ledger
 from ctiserver.hooks.mapping import Caller, Facts, Origin, hooks_of, is_emergency_call, learn
 from ctiserver.store.port import decode
@@ -130,7 +131,7 @@ class Consumer:
             for (entry, event, facts), caller in zip(known, callers, strict=True)
             for happened in hooks_of(event, facts, caller, Origin(event_id=entry.event_id, node=self._node))
             for hook in self._hooks
-            if entry.seq > self._begins[hook.name] and _wants(hook, happened)
+            if entry.seq > self._begins[hook.name] and wants(hook, happened)
         ]
 
     def _learn(self, event: History) -> Facts:
@@ -167,10 +168,6 @@ class Consumer:
         self._asking.discard(asking)
         if not asking.cancelled() and (error := asking.exception()) is not None:
             log.warning("webhook goes without the caller's cases", why=type(error).__name__)
-
-
-def _wants(hook: WebhookSettings, event: CallHook) -> bool:
-    return not hook.events or kind_of(event) in hook.events
 
 
 def _delivery(hook: WebhookSettings, event: CallHook, made_us: int) -> Delivery:

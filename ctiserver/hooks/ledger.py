@@ -25,6 +25,8 @@ from hotline.local_time import SECOND_US
 log = structlog.get_logger("hooks")
 
 NAME = "hooks.db"
+CALLS, CASES = "calls", "cases"
+"""Where events come from: the journal of calls, the histories of cases."""
 MOST_WAITING = 10_000
 """Deliveries that may wait for one webhook; the oldest beyond that are given up."""
 MOST_DEAD = 10_000
@@ -32,14 +34,23 @@ KEEP_DEAD_US = 30 * 86_400 * SECOND_US
 """How long a dead delivery is kept for `hotline hooks retry`."""
 _BUSY_S = 1.0
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS positions"
-    " (hook TEXT PRIMARY KEY, journal TEXT NOT NULL, seq INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS places (source TEXT NOT NULL, hook TEXT NOT NULL, journal TEXT NOT NULL,"
+    " seq INTEGER NOT NULL, PRIMARY KEY (source, hook))",
     "CREATE TABLE IF NOT EXISTS deliveries (n INTEGER PRIMARY KEY, hook TEXT NOT NULL, id TEXT NOT NULL,"
     " kind TEXT NOT NULL, conversation TEXT NOT NULL, is_urgent INTEGER NOT NULL, body BLOB NOT NULL,"
     " made_us INTEGER NOT NULL, tries INTEGER NOT NULL, due_us INTEGER NOT NULL, why TEXT NOT NULL,"
     " dead_us INTEGER NOT NULL, UNIQUE (hook, id))",
     "CREATE INDEX IF NOT EXISTS waiting ON deliveries (hook, dead_us, is_urgent, due_us, n)",
+    "CREATE INDEX IF NOT EXISTS about ON deliveries (hook, conversation, n)",
 )
+_HAS_OLD = "SELECT 1 FROM sqlite_master WHERE name = 'positions'"
+_FROM_OLD = (
+    "BEGIN IMMEDIATE",
+    "INSERT OR IGNORE INTO places SELECT 'calls', hook, journal, seq FROM positions",
+    "DROP TABLE positions",
+    "COMMIT",
+)
+"""A file of before there were events of cases."""
 _INSERT = (
     "INSERT OR IGNORE INTO deliveries (hook, id, kind, conversation, is_urgent, body, made_us, tries, due_us,"
     " why, dead_us) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, '', 0)"
@@ -50,10 +61,14 @@ _SELECT = (
 )
 _DUE = (
     " WHERE hook = ? AND dead_us = 0 AND is_urgent = ? AND (due_us <= ? OR due_us > ?)"
-    " AND conversation NOT IN (SELECT value FROM json_each(?)) ORDER BY due_us, n LIMIT ?"
+    " AND conversation NOT IN (SELECT value FROM json_each(?))"
+    " AND NOT (kind LIKE 'case.%' AND EXISTS (SELECT 1 FROM deliveries AS before WHERE"
+    " before.hook = deliveries.hook AND before.conversation = deliveries.conversation"
+    " AND before.n < deliveries.n AND before.dead_us = 0)) ORDER BY due_us, n LIMIT ?"
 )
+"""Of one case nothing is sent while something earlier waits; what a call does is of use even out of turn."""
 _NEXT = "SELECT MIN(due_us) FROM deliveries WHERE hook = ? AND dead_us = 0 AND is_urgent = ? AND due_us > ?"
-_FORGET = "DELETE FROM positions WHERE hook NOT IN (SELECT value FROM json_each(?))"
+_FORGET = "DELETE FROM places WHERE hook NOT IN (SELECT value FROM json_each(?))"
 _RETIRE = (
     "UPDATE deliveries SET dead_us = ?, why = 'no such webhook in the settings'"
     " WHERE dead_us = 0 AND hook NOT IN (SELECT value FROM json_each(?))"
@@ -68,7 +83,7 @@ _Result = TypeVar("_Result")
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One event for one webhook. `due_us` 0: at once; `dead_us` 0: still to be delivered; `why`: what the
-    last try met.
+    last try met; `conversation`: what it is about, a call's or a case's id.
     """
 
     hook: str
@@ -99,18 +114,20 @@ class Ledger:
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hooks")
 
-    async def positions(self, journal: str, end: int, hooks: Collection[str], now_us: int) -> dict[str, int]:
-        """Up to which `seq` of the journal each webhook has its deliveries listed. A new webhook begins at
-        the journal's `end`; one that knew another journal at the start of this; what waits for one that the
-        settings lack is dead.
+    async def positions(
+        self, journal: str, end: int, hooks: Collection[str], now_us: int, source: str = CALLS
+    ) -> dict[str, int]:
+        """Up to which `seq` of the journal of this `source` each webhook has its deliveries listed. A new
+        webhook begins at the journal's `end`; one that knew another journal at the start of this; what waits
+        for one that the settings lack is dead. None is beyond the end: a journal may be an older copy.
         """
-        return await self._do(_positions, journal, end, tuple(hooks), now_us)
+        return await self._do(_positions, journal, end, tuple(hooks), now_us, source)
 
-    async def add(self, deliveries: Sequence[Delivery], seq: int, now_us: int) -> int:
-        """List them, and move every position up to `seq`: all or nothing. How many were given up for want of
-        room.
+    async def add(self, deliveries: Sequence[Delivery], seq: int, now_us: int, source: str = CALLS) -> int:
+        """List them, and move every position in this source up to `seq`: all or nothing. How many were given
+        up for want of room.
         """
-        return await self._do(_add, deliveries, seq, now_us)
+        return await self._do(_add, deliveries, seq, now_us, source)
 
     async def due(
         self, hook: str, is_urgent: bool, now_us: int, limit: int, busy: Collection[str]
@@ -197,6 +214,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         for statement in _TABLES:
             connection.execute(statement)
+        for statement in _FROM_OLD if connection.execute(_HAS_OLD).fetchone() else ():
+            connection.execute(statement)
     except sqlite3.Error:
         connection.close()
         raise
@@ -212,21 +231,30 @@ def _run(connection: sqlite3.Connection, statement: str, *values: object) -> int
 
 
 def _positions(
-    connection: sqlite3.Connection, journal: str, end: int, hooks: tuple[str, ...], now_us: int
+    connection: sqlite3.Connection,
+    journal: str,
+    end: int,
+    hooks: tuple[str, ...],
+    now_us: int,
+    source: str,
 ) -> dict[str, int]:
     known = _json(hooks)
     _run(connection, _FORGET, known)
     _run(connection, _RETIRE, now_us, known)
     for hook in hooks:
-        _run(connection, "INSERT OR IGNORE INTO positions VALUES (?, ?, ?)", hook, journal, end)
-    _run(connection, "UPDATE positions SET journal = ?, seq = 0 WHERE journal <> ?", journal, journal)
-    return dict(connection.execute("SELECT hook, seq FROM positions").fetchall())
+        _run(connection, "INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?)", source, hook, journal, end)
+    other = "UPDATE places SET journal = ?, seq = 0 WHERE journal <> ? AND source = ?"
+    _run(connection, other, journal, journal, source)
+    _run(connection, "UPDATE places SET seq = MIN(seq, ?) WHERE source = ?", end, source)
+    return dict(connection.execute("SELECT hook, seq FROM places WHERE source = ?", (source,)).fetchall())
 
 
-def _add(connection: sqlite3.Connection, deliveries: Sequence[Delivery], seq: int, now_us: int) -> int:
+def _add(
+    connection: sqlite3.Connection, deliveries: Sequence[Delivery], seq: int, now_us: int, source: str
+) -> int:
     rows = [(d.hook, d.id, d.kind, d.conversation, d.is_urgent, d.body, d.made_us) for d in deliveries]
     connection.executemany(_INSERT, rows)
-    _run(connection, "UPDATE positions SET seq = MAX(seq, ?)", seq)
+    _run(connection, "UPDATE places SET seq = MAX(seq, ?) WHERE source = ?", seq, source)
     return sum(_make_room(connection, hook, now_us) for hook in {one.hook for one in deliveries})
 
 

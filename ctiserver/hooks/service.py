@@ -1,4 +1,4 @@
-"""Owns the webhooks of one CTI server: the consumer, every receiver's two lanes, and their figures."""
+"""Owns the webhooks of one CTI server: both consumers, every receiver's two lanes, and their figures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 
 import structlog
 
+from ctiserver.hooks.case_consumer import CaseConsumer
 from ctiserver.hooks.consumer import Cases, Consumer
 from ctiserver.hooks.ledger import NAME, Ledger, Waiting
 from ctiserver.hooks.sender import Lane, Receiver
 from ctiserver.metrics import HookFigures
 from hotline import clock
+from hotline.db.engine import Database
 from hotline.journal import Journal
 from hotline.numbers import CallerNumber
 from hotline.secret import hook_secret
@@ -32,7 +34,12 @@ class Webhooks:
     """All webhooks of the settings. None costs nothing. A failure here never reaches a call."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, describe: Callable[[str], CallerNumber], cases: Cases
+        self,
+        settings: Settings,
+        journal: Journal,
+        describe: Callable[[str], CallerNumber],
+        cases: Cases,
+        database: Database,
     ) -> None:
         self._settings = settings
         self._ledger = Ledger(ledger_path(settings))
@@ -54,6 +61,14 @@ class Webhooks:
             wake=self._wake,
             lost=_report_lost,
         )
+        self._of_cases = CaseConsumer(
+            database,
+            self._ledger,
+            settings.webhooks,
+            settings.node,
+            wake=self._wake,
+            lost=_report_lost,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -63,7 +78,7 @@ class Webhooks:
             return
         for receiver in self._receivers:
             await receiver.open()
-        runs = [self._consumer.run(), *(lane.run() for lane in self._lanes)]
+        runs = [self._consumer.run(), self._of_cases.run(), *(lane.run() for lane in self._lanes)]
         self._tasks = [asyncio.create_task(run) for run in runs]
         for task in self._tasks:
             task.add_done_callback(_report_end)

@@ -15,7 +15,20 @@ from structlog.testing import capture_logs
 from ctiserver.api.states import CaseBrief
 from ctiserver.hooks import consumer, ledger, retry, sender
 from ctiserver.hooks.ledger import Delivery, Ledger
-from tests.hooks_room import CALLER, Ear, Room, answering, call, calls_110, ear, ends, offered, until
+from tests.hooks_room import (
+    CALLER,
+    Ear,
+    Room,
+    answering,
+    call,
+    calls_110,
+    ear,
+    empty_database,
+    ends,
+    hooks_room,
+    offered,
+    until,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -26,11 +39,9 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    made = Room(tmp_path)
-    yield made
-    await made.stop()
-    await made.journal.close()
+async def room(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Room]:
+    async with hooks_room(tmp_path, empty_database(tmp_path, sqlite_template)) as made:
+        yield made
 
 
 @pytest.fixture

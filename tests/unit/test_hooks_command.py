@@ -18,7 +18,7 @@ from ctiserver.hooks import retry, sender
 from hotline.errors import HotlineError
 from hotline.settings import WebhookSettings
 from rehearsal.ports import free_ports
-from tests.hooks_room import CALLER, Ear, Room, answering, ear, offered, until
+from tests.hooks_room import CALLER, Ear, Room, answering, ear, empty_database, hooks_room, offered, until
 
 RUNNER = CliRunner()
 
@@ -30,11 +30,9 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    made = Room(tmp_path)
-    yield made
-    await made.stop()
-    await made.journal.close()
+async def room(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Room]:
+    async with hooks_room(tmp_path, empty_database(tmp_path, sqlite_template)) as made:
+        yield made
 
 
 @pytest.fixture

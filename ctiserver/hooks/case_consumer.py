@@ -1,0 +1,110 @@
+"""Owns the way from the histories of cases to the list of deliveries: each entry once, in order.
+
+The database says what happened, however it came there: by a page, the API, the clock. It is asked every
+EVERY_S; while it is down nothing is lost, and what happened meanwhile follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+
+from casework.case import Case
+from casework.history import Entry
+from casework.store import cases as store
+from ctiserver.api.hooks import kind_of
+from ctiserver.hooks.casework import hook_of, wants
+from ctiserver.hooks.ledger import CASES, Delivery, Ledger
+from hotline import clock
+from hotline.db.engine import FAILURES, Database, reason
+from hotline.settings import WebhookSettings
+
+log = structlog.get_logger("hooks")
+
+EVERY_S = 1.0
+_BATCH = 200
+_RETRY_S = 5.0
+
+
+class CaseConsumer:
+    """Lists what `hooks` are to be sent of the database's cases. `wake` and `lost` as for `Consumer`."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        hooks: Sequence[WebhookSettings],
+        node: str,
+        *,
+        wake: Callable[[], None],
+        lost: Callable[[int], None],
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._hooks = hooks
+        self._node = node
+        self._wake = wake
+        self._lost = lost
+        self._begins: dict[str, int] = {}
+        self._seq = 0
+
+    async def run(self) -> None:
+        """List for ever; ends only when cancelled, losing nothing by it."""
+        while True:
+            try:
+                await self.catch_up()
+            except (sqlite3.Error, *FAILURES) as error:
+                log.warning("webhooks of cases wait: database or list not at hand", why=reason(error))
+                self._begins = {}
+                await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(EVERY_S)
+
+    async def catch_up(self) -> None:
+        """List all that the database holds now."""
+        async with self._database.read() as session:
+            if self._begins and not await store.has_entry_after(session, self._seq):
+                return
+            end = await store.last_entry(session)
+        if not self._begins:
+            await self._begin(end)
+        while self._seq < end:
+            async with self._database.read() as session:
+                found = await store.entries_between(session, self._seq, end, _BATCH)
+            seq = found[-1][0] if len(found) == _BATCH else end
+            deliveries = [one for entry in found for one in self._deliveries(*entry)]
+            lost = await self._ledger.add(deliveries, seq, clock.now().utc_us, CASES)
+            self._seq = seq
+            if lost:
+                self._lost(lost)
+            if deliveries:
+                self._wake()
+
+    async def _begin(self, end: int) -> None:
+        names = [hook.name for hook in self._hooks]
+        self._begins = await self._ledger.positions(CASES, end, names, clock.now().utc_us, CASES)
+        self._seq = min(self._begins.values())
+
+    def _deliveries(self, row: int, entry: Entry, case: Case) -> list[Delivery]:
+        made_us = clock.now().utc_us
+        told = [
+            (hook, hook_of(entry, case, self._node, hook))
+            for hook in self._hooks
+            if row > self._begins[hook.name]
+        ]
+        return [
+            Delivery(
+                hook=hook.name,
+                id=event.id,
+                kind=kind_of(event),
+                conversation=case.id,
+                is_urgent=False,
+                body=msgspec.json.encode(event),
+                made_us=made_us,
+            )
+            for hook, event in told
+            if wants(hook, event)
+        ]
