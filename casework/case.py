@@ -112,6 +112,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     supervision: Supervision | None = None
     triggers: tuple[str, ...] = ()
     """What has started supervision already, so that each cause does it once."""
+    handed: tuple[str, ...] = ()
+    """The hand-overs to emergency services that are entered: `HandOver.key` of each."""
     warned: Light = Light.GREEN
     """The last warning about the deadline `warned_due_us`."""
     warned_due_us: int = 0
@@ -246,6 +248,9 @@ def _after(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Re
             return _supervise(case, move, now_us, calendar)
         case m.Discharge():
             return _with(case, supervision=None) if case.supervision else Refusal.NOT_SUPERVISED
+        case m.HandOver():
+            is_known = move.key in case.handed
+            return Refusal.HANDED_ALREADY if is_known else _with(case, handed=(*case.handed, move.key))
         case m.Warn():
             return _with(case, warned=move.light, warned_due_us=case.due_us)
         case never:

@@ -184,6 +184,22 @@ class Discharge(_Move, frozen=True):
     """销号: `reason` is the closing note of the ledger."""
 
 
+class HandOver(_Move, frozen=True):
+    """移交: 110, 119, 120 or 122 was called for the citizen in the call in which the case was taken in.
+
+    `n`: the n-th third party of that conversation.
+    """
+
+    service: str
+    conversation: str
+    n: int
+
+    @property
+    def key(self) -> str:
+        """By which a case knows that this one is entered already."""
+        return f"{self.conversation}#{self.n}"
+
+
 class Warn(_Move, frozen=True):
     """提醒: the deadline comes near or is over; the clock tells the unit once for each light."""
 
@@ -195,7 +211,7 @@ Move = (
     | AskReturn | GrantReturn | RefuseReturn | AskExtension | GrantExtension | RefuseExtension
     | Reply | PassReview | SendBack | Unreached | Visited
     | Close | CloseSigned | CloseWithMaster | Reopen | Archive | Urge | Merge | KeepSecret
-    | Attach | Supervise | Discharge | Warn
+    | Attach | Supervise | Discharge | HandOver | Warn
 )  # fmt: skip
 
 
@@ -224,7 +240,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 TAIAN, YONGNING, JIANGXI = "泰政发〔2016〕1号", "永审服发〔2017〕30号", "赣府厅字〔2020〕71号"
 JINAN, REFORM = "济南市民服务热线工作规范", "接诉即办改革经验材料"
-SECRECY, MERGING = "GB/T 33358-2016", "国办发〔2025〕66号"
+SECRECY, MERGING, LINKED = "GB/T 33358-2016", "国办发〔2025〕66号", "国办发〔2022〕12号"
 
 _S = CaseState
 _SENT = AT_UNIT | {_S.REPLIED, _S.REVIEWED, _S.VISITING}
@@ -285,6 +301,12 @@ RULES: dict[type[Move], Rule] = {
     Supervise: Rule("建立督办台账、实行办结销号", TAIAN + "五（二）2", _by(Part.SUPERVISOR), _SENT),
     Discharge: Rule("督办事项办结销号", TAIAN + "五（二）2", _by(Part.SUPERVISOR), _SENT | {_S.CLOSED}),
     Warn: Rule("对逾期未办结诉求采取系统提醒", JIANGXI + "二（三）4", _by(Part.SUPERVISOR), AT_UNIT),
+    HandOver: Rule(
+        "12345与110对接联动，紧急求助即时转接",
+        LINKED,
+        _by(Part.SUPERVISOR),
+        _OPEN | {_S.MERGED, _S.CLOSED},
+    ),
     KeepSecret: Rule("市民要求保密的，隐去姓名和号码", SECRECY, _FRONT, _OPEN),
 }  # fmt: skip
 """One line for each move: its rule, its source, whose it is and where it starts."""
@@ -297,6 +319,7 @@ LABELS: dict[type[Move], str] = {
     CloseSigned: "签批办结", CloseWithMaster: "随主单办结", Reopen: "重新办理", Archive: "归档", Urge: "催办",
     Merge: "并案", KeepSecret: "改为保密",
     Attach: "上传附件", Supervise: "督办", Discharge: "督办销号", Warn: "时限提醒",
+    HandOver: "移交紧急服务",
 }  # fmt: skip
 """What each move is called on pages."""
 

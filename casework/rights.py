@@ -24,6 +24,8 @@ class Right(StrEnum):
     """市民号码: one case at a time, with a reason, into the audit trail."""
     SECRET = "cases.secret"  # noqa: S105 - a right's name
     """保密工单: also of these, the citizen and the conversation."""
+    EMERGENCY = "emergency.read"
+    """移交紧急服务的记录: number, place and words of whoever was handed over, for 110 and its like."""
     DIRECTORY = "directory.read"
     """承办单位 and 派单目录."""
     KNOWLEDGE = "knowledge.read"

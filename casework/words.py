@@ -173,5 +173,6 @@ class Refusal(StrEnum):
     SUPERVISED = "督办尚未销号，不能归档"
     NOT_SUPERVISED = "没有进行中的督办"
     SUPERVISED_ALREADY = "已有同级或更高级别的督办"
+    HANDED_ALREADY = "这次移交已经记录"
     HIDDEN_ALREADY = "工单已是保密工单"
     NO_CALENDAR = "缺少相应年份的节假日安排，请先更新工作日历"

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from asterisk_conf.paths import NodePaths
 from asterisk_conf.ports import ami_host
+from casework.calendar import china
 from ctiserver.ami.connection import Link
 from ctiserver.ami.errors import ActionError, OutcomeUnknown, Refused
 from ctiserver.ami.phones import PhoneBook
@@ -30,13 +31,14 @@ from ctiserver.push.server import PushServer
 from ctiserver.service.context import Callers
 from ctiserver.service.loop import Service
 from ctiserver.service.ports import SwitchRefused
+from ctiserver.store import handover
 from ctiserver.store.cel import SwitchAccount
 from ctiserver.store.database import DatabaseStore
 from ctiserver.store.keeper import JournalKeeper
 from ctiserver.store.port import PROJECTOR, decode
 from ctiserver.store.projector import Projector, ProjectorHealth
 from hotline import clock, directory, ids, numbers
-from hotline.db.engine import Database, make_engine
+from hotline.db.engine import FAILURES, Database, make_engine, reason
 from hotline.identity.people import list_people
 from hotline.identity.skills import Skills, all_skills
 from hotline.journal import Journal, JournalHealth
@@ -49,6 +51,7 @@ log = structlog.get_logger("ctiserver")
 FIRST_LINK_S = 20.0
 MARK_EVERY_S = 10.0
 RULES_EVERY_S = 15.0
+HAND_OVER_EVERY_S = 1.0
 IN_TRANSIT_S = (0.02, 0.05, 0.1, 0.2)
 """Pauses before a move is asked for again: Asterisk takes some milliseconds from one place to the next."""
 _IN_TRANSIT = "channel not up"
@@ -232,6 +235,7 @@ class CtiServer:
             asyncio.create_task(self._projector.run()),
             asyncio.create_task(self._every(MARK_EVERY_S, self._note)),
             asyncio.create_task(self._every(RULES_EVERY_S, self._refresh_rules)),
+            asyncio.create_task(self._every(HAND_OVER_EVERY_S, self._enter_hand_overs)),
         ]
 
     async def stop(self) -> None:
@@ -285,6 +289,14 @@ class CtiServer:
         starts = [view.started_us for view in floor.conversations]
         starts += [callback.asked_us for callback in floor.callbacks]
         self._account.note(seq, min(starts, default=0), clock.now().utc_us)
+
+    async def _enter_hand_overs(self) -> None:
+        """What was handed over to 110 is written on the case; a database that fails is asked again."""
+        try:
+            if done := await handover.enter(self._database, clock.now().utc_us, china()):
+                log.info("hand-overs entered", count=done)
+        except FAILURES as error:
+            log.warning("hand-overs wait for the database", why=reason(error))
 
     async def _read_rules(self) -> bool:
         """Read directory, people and skills; False when nothing is new or the database does not answer."""

@@ -76,7 +76,7 @@ async def search(
         query = query.where(_answered(CallRow.conversation, agent))
     ordered = query.order_by(CallRow.started_us.desc(), CallRow.conversation).limit(limit)
     calls = list(await session.scalars(ordered))
-    tracks = await _tracks(session, [call.conversation for call in calls])
+    tracks = await tracks_of(session, [call.conversation for call in calls])
     return [_recorded(call, tracks[call.conversation]) for call in calls]
 
 
@@ -110,7 +110,8 @@ def _answered(conversation: InstrumentedAttribute[str], agent: str) -> ColumnEle
     return exists().where(leg.conversation == conversation, leg.agent == agent, leg.answered_us > 0)
 
 
-async def _tracks(session: AsyncSession, conversations: list[str]) -> dict[str, list[Track]]:
+async def tracks_of(session: AsyncSession, conversations: list[str]) -> dict[str, list[Track]]:
+    """The recorded directions of each of these conversations."""
     tracks: dict[str, list[Track]] = {conversation: [] for conversation in conversations}
     query = select(RecordingRow).where(RecordingRow.conversation.in_(conversations))
     for row in await session.scalars(query.order_by(RecordingRow.direction)):

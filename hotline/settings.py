@@ -21,6 +21,7 @@ HOOK_EVENTS = (
     "call.missed",
     "emergency.called",
     "emergency.changed",
+    "emergency.case",
     "case.filed",
     "case.dispatched",
     "case.accepted",

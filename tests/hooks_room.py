@@ -78,6 +78,11 @@ class Ear:
             await self._changed.wait_for(lambda: len(self.heard) >= count)
         return self.heard
 
+    async def until_kind(self, kind: str, within_s: float = 15) -> None:
+        """Return once an event of that kind has been heard."""
+        async with asyncio.timeout(within_s), self._changed:
+            await self._changed.wait_for(lambda: kind in self.kinds)
+
     @property
     def kinds(self) -> list[str]:
         return [one.kind for one in self.heard]

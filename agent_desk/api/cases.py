@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import re
 from datetime import date, timedelta
 from typing import Annotated
@@ -14,7 +13,7 @@ from msgspec import Meta
 
 from agent_desk.api import shapes
 from agent_desk.api.door import is_named
-from agent_desk.api.operation import ID_FORM, Call, Operation, Reply
+from agent_desk.api.operation import ID_FORM, Call, Operation, Reply, cursor_of, place_of
 from agent_desk.cases.files import as_download, directory_of
 from agent_desk.cases.intake import FRONT, citizen_of
 from agent_desk.problems import API, Problem, What
@@ -303,14 +302,9 @@ def _end_us(day: date) -> int:
 
 
 def _cursor(case: Case) -> str:
-    return base64.urlsafe_b64encode(f"{case.created_us} {case.id}".encode()).decode()
+    return cursor_of(case.created_us, case.id)
 
 
 def _place(cursor: str) -> tuple[int, str]:
-    try:
-        form = _PLACE.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
-    except ValueError:
-        form = None
-    if form is None:
-        raise Problem(What.MALFORMED, "cursor 不是上一页给出的")
-    return int(form[1]), form[2]
+    created_us, id_ = place_of(cursor, _PLACE)
+    return int(created_us), id_

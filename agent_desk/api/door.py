@@ -91,7 +91,8 @@ class Door:
 
     async def _look(self, operation: Operation, request: web.Request, system: System) -> web.StreamResponse:
         query = operation.read_query(request)
-        async with self._database.read() as session:
+        opening = self._database.begin() if operation.leaves_trace else self._database.read()
+        async with opening as session:
             call = self._call(request, session, system, query, None)
             reply = await operation.handler(call)
         if reply.file is not None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from agent_desk.api import cases, commands, reference, shapes
+from agent_desk.api import cases, commands, handovers, reference, shapes
 from agent_desk.api.door import KEY_HEADER
 from agent_desk.api.operation import Operation
 from agent_desk.problems import API, Details, What
@@ -36,7 +36,7 @@ _JSON, _PROBLEM = "application/json", "application/problem+json"
 @cache
 def operations() -> tuple[Operation, ...]:
     """Every operation, in the contract's order."""
-    return (*cases.operations(), *commands.operations(), *reference.operations())
+    return (*cases.operations(), *commands.operations(), *reference.operations(), *handovers.operations())
 
 
 @cache
@@ -53,7 +53,7 @@ def document() -> Document:
         "info": {
             "title": "12345 热线工单接口",
             "version": "1",
-            "description": one_line(doc(shapes)),
+            "description": one_line(doc(shapes).partition("\n\n")[2]),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": API}],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from agent_desk.problems import Problem, What
 from casework.rights import Right
 from casework.store.systems import System
+from ctiserver.handovers import CONVERSATION_FORM
 from hotline.settings import Settings
 
 USUAL_S = 5.0
@@ -24,6 +26,8 @@ _FORMS = {
     "id": ID_FORM,
     "file": ID_FORM,
     "unit": "[a-z][a-z0-9-]{0,30}",
+    "conversation": CONVERSATION_FORM,
+    "n": "[0-9]{1,4}",
 }
 """The form of each parameter that stands in a path."""
 
@@ -81,6 +85,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an answer is kept for the request's key; one that names a citizen is not."""
     matches: bool = False
     """Whether If-Match is looked at."""
+    leaves_trace: bool = False
+    """A GET that writes into the audit trail."""
     within_s: float = USUAL_S
 
     @property
@@ -117,3 +123,19 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             raise Problem(What.INVALID, f"内容不符合接口约定：{error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Problem(What.MALFORMED, "不是 JSON") from None
+
+
+def cursor_of(*place: object) -> str:
+    """Where a page ended, as the word by which the next one is asked for."""
+    return base64.urlsafe_b64encode(" ".join(map(str, place)).encode()).decode()
+
+
+def place_of(cursor: str, form: re.Pattern[str]) -> tuple[str, ...]:
+    """The parts of a place, which has this form; Problem for a word that no page of ours gave."""
+    try:
+        found = form.fullmatch(base64.urlsafe_b64decode(cursor.encode()).decode())
+    except ValueError:
+        found = None
+    if found is None:
+        raise Problem(What.MALFORMED, "cursor 不是上一页给出的")
+    return found.groups()

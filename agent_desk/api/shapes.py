@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from agent_desk.cases.forms import is_offered
 from casework.allowed import possible
 from casework.attachments import Attachment
 from casework.case import Case
@@ -21,9 +22,11 @@ from casework.scoring import FORMULAS, Measure
 from casework.scoring import Score as CountedScore
 from casework.store.lists import Load
 from casework.words import CaseState, Ending, Kind
+from ctiserver import handovers
+from ctiserver.recordings import Track
 from hotline.directory import Unit as DirectoryUnit
 from hotline.local_time import rfc3339
-from hotline.numbers import mask
+from hotline.numbers import CallerNumber, mask
 
 
 class CaseLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,6 +274,68 @@ class Loads(msgspec.Struct, frozen=True):
     items: list[UnitLoad]
 
 
+class HandOver(msgspec.Struct, frozen=True, kw_only=True):
+    """A citizen was put through to an emergency service (移交). What was said is read one at a time."""
+
+    conversation: str
+    n: int
+    """The n-th third party of that call."""
+    service: str
+    """The number that was called: 110, 119, 120 or 122."""
+    state: str
+    """calling, ringing, answered, busy, no_answer, rejected, unreachable, withdrawn or left."""
+    at: str
+    answered: str | None
+    ended: str | None
+    seat: str
+    agent: str
+
+
+class HandOvers(msgspec.Struct, frozen=True):
+    """Hand-overs, newest first. `next`: the `cursor` of the page that follows, null on the last."""
+
+    items: list[HandOver]
+    next: str | None
+
+
+class HandedCase(msgspec.Struct, frozen=True, kw_only=True):
+    """What the agent took down in the call: the citizen's words."""
+
+    id: str
+    number: str
+    kind: Kind
+    topic: str
+    title: str
+    text: str
+    place: str
+    created: str
+
+
+class RecordingTrack(msgspec.Struct, frozen=True):
+    """One direction of the call's recording, as the archive has settled it after the call."""
+
+    direction: str
+    """citizen or hotline."""
+    is_there: bool
+    """It can be played on the page of recordings, under the conversation."""
+    is_missing: bool
+    gap_ms: int
+
+
+class WholeHandOver(HandOver, frozen=True, kw_only=True):
+    """All that is handed over with a citizen, also of a secret case."""
+
+    number: str
+    """The citizen's, as it came; "" when withheld."""
+    place: str
+    """The number's home place (归属地)."""
+    carrier: str
+    dialled: str
+    """The number that the citizen dialled."""
+    cases: list[HandedCase]
+    recording: list[RecordingTrack]
+
+
 def _when(us: int) -> str | None:
     return rfc3339(us) if us else None
 
@@ -302,7 +367,7 @@ def _line(case: Case) -> dict[str, Any]:
 def whole_of(case: Case, posts: tuple[Actor, ...]) -> WholeCase:
     """A case by itself, as far as it was left to be shown, with what these posts may do."""
     watched, visited, asked = case.supervision, case.visited, case.asked
-    open_to = {tag_of(kind) for post in posts for kind in possible(case, post)}
+    open_to = {tag_of(kind) for post in posts for kind in possible(case, post) if is_offered(kind)}
     return WholeCase(
         **_line(case),
         text=case.text,
@@ -364,6 +429,52 @@ def contacts_of(case: Case, entries: list[Entry]) -> list[Contact]:
         for entry, call in zip(entries, calls, strict=True)
         if entry.move in _MEETINGS
     ]
+
+
+def hand_over_of(one: handovers.HandOver) -> HandOver:
+    """A hand-over in a list."""
+    return HandOver(**_hand_over(one))
+
+
+def _hand_over(one: handovers.HandOver) -> dict[str, Any]:
+    return {
+        "conversation": one.conversation,
+        "n": one.n,
+        "service": one.service,
+        "state": one.state,
+        "at": rfc3339(one.at_us),
+        "answered": _when(one.answered_us),
+        "ended": _when(one.ended_us),
+        "seat": one.seat,
+        "agent": one.agent,
+    }
+
+
+def whole_hand_over_of(
+    one: handovers.HandOver, known: CallerNumber, cases: list[Case], tracks: list[Track]
+) -> WholeHandOver:
+    """A hand-over by itself; `known`: what the citizen's number says."""
+    return WholeHandOver(
+        **_hand_over(one),
+        number=one.number,
+        place=known.place,
+        carrier=known.carrier,
+        dialled=one.dialled,
+        cases=[
+            HandedCase(
+                id=case.id,
+                number=case.number,
+                kind=case.kind,
+                topic=case.topic,
+                title=case.title,
+                text=case.text,
+                place=case.place,
+                created=rfc3339(case.created_us),
+            )
+            for case in cases
+        ],
+        recording=[RecordingTrack(t.direction.value, t.is_there, t.is_missing, t.gap_ms) for t in tracks],
+    )
 
 
 def file_of(one: Attachment) -> File:

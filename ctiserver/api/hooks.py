@@ -195,6 +195,32 @@ class CaseChangedHook(_CaseHook, frozen=True, kw_only=True, tag="case.changed", 
     """Any other move: asked for a return, urged, supervised, warned, …"""
 
 
+class EmergencyCaseHook(_Hook, frozen=True, kw_only=True, tag="emergency.case", gc=False):
+    """What the agent wrote down of a citizen who was put through to 110, 119, 120 or 122, before or after it.
+
+    It is handed over whole, also of a secret case: whoever comes to help must know whom and where.
+    """
+
+    conversation: str
+    """By it the call, and its recording, are known to both sides."""
+    n: int
+    service: str
+    """The number that was called."""
+    number: str
+    """The citizen's, as it is called back; "" when withheld."""
+    place: str
+    """The number's home place (归属地); "" when unknown."""
+    carrier: str
+    case: str
+    case_number: str
+    kind: str
+    topic: str
+    title: str
+    text: str
+    address: str
+    """Where it is, as the agent wrote it down."""
+
+
 class PingHook(_Hook, frozen=True, kw_only=True, tag="ping", gc=False):
     """Nothing happened: an operator tries the way (`hotline hooks test`)."""
 
@@ -223,7 +249,7 @@ CaseHook = (
 )
 """What happened to a case."""
 
-HookEvent = CallHook | CaseHook | PingHook
+HookEvent = CallHook | CaseHook | EmergencyCaseHook | PingHook
 
 
 def kind_of(event: HookEvent) -> str:

@@ -16,11 +16,12 @@ import structlog
 from casework.case import Case
 from casework.history import Entry
 from casework.store import cases as store
-from ctiserver.api.hooks import kind_of
-from ctiserver.hooks.casework import hook_of, wants
+from ctiserver.api.hooks import EmergencyCaseHook, HookEvent, kind_of
+from ctiserver.hooks.casework import handed_over, hook_of, wants
 from ctiserver.hooks.ledger import CASES, Delivery, Ledger
 from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
+from hotline.numbers import CallerNumber
 from hotline.settings import WebhookSettings
 
 log = structlog.get_logger("hooks")
@@ -40,6 +41,7 @@ class CaseConsumer:
         hooks: Sequence[WebhookSettings],
         node: str,
         *,
+        describe: Callable[[str], CallerNumber],
         wake: Callable[[], None],
         lost: Callable[[int], None],
     ) -> None:
@@ -47,6 +49,7 @@ class CaseConsumer:
         self._ledger = ledger
         self._hooks = hooks
         self._node = node
+        self._describe = describe
         self._wake = wake
         self._lost = lost
         self._begins: dict[str, int] = {}
@@ -89,22 +92,23 @@ class CaseConsumer:
         self._seq = min(self._begins.values())
 
     def _deliveries(self, row: int, entry: Entry, case: Case) -> list[Delivery]:
-        made_us = clock.now().utc_us
-        told = [
-            (hook, hook_of(entry, case, self._node, hook))
-            for hook in self._hooks
-            if row > self._begins[hook.name]
+        hooks = [hook for hook in self._hooks if row > self._begins[hook.name]]
+        urgent = handed_over(entry, case, self._node, self._describe(case.citizen))
+        told: list[tuple[WebhookSettings, HookEvent, str]] = [
+            (hook, hook_of(entry, case, self._node, hook), case.id) for hook in hooks
         ]
-        return [
-            Delivery(
-                hook=hook.name,
-                id=event.id,
-                kind=kind_of(event),
-                conversation=case.id,
-                is_urgent=False,
-                body=msgspec.json.encode(event),
-                made_us=made_us,
-            )
-            for hook, event in told
-            if wants(hook, event)
-        ]
+        if urgent is not None:
+            told += [(hook, urgent, urgent.conversation) for hook in hooks]
+        return [_delivery(hook, event, about) for hook, event, about in told if wants(hook, event)]
+
+
+def _delivery(hook: WebhookSettings, event: HookEvent, about: str) -> Delivery:
+    return Delivery(
+        hook=hook.name,
+        id=event.id,
+        kind=kind_of(event),
+        conversation=about,
+        is_urgent=isinstance(event, EmergencyCaseHook),
+        body=msgspec.json.encode(event),
+        made_us=clock.now().utc_us,
+    )

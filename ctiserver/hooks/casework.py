@@ -7,7 +7,7 @@ import msgspec
 from casework.case import Case
 from casework.deadlines import Light
 from casework.history import OPEN, Entry
-from casework.moves import BY_TAG, LABELS
+from casework.moves import BY_TAG, LABELS, HandOver, tag_of
 from ctiserver.api.hooks import (
     CaseAcceptedHook,
     CaseChangedHook,
@@ -19,13 +19,16 @@ from ctiserver.api.hooks import (
     CaseRepliedHook,
     CaseReviewedHook,
     CaseVisitedHook,
+    EmergencyCaseHook,
     HookEvent,
     kind_of,
 )
 from ctiserver.hooks.mapping import hook_id
 from hotline.local_time import rfc3339
+from hotline.numbers import CallerNumber
 from hotline.settings import WebhookSettings
 
+_HAND_OVER = tag_of(HandOver)
 _KINDS: dict[str, type[CaseHook]] = {
     OPEN: CaseFiledHook,
     **dict.fromkeys(("dispatch", "pass_down", "grant_return"), CaseDispatchedHook),
@@ -64,6 +67,31 @@ def hook_of(entry: Entry, case: Case, node: str, hook: WebhookSettings) -> CaseH
         title=case.title if words else msgspec.UNSET,
         reason=entry.reason if words else msgspec.UNSET,
         citizen=case.citizen if hook.with_numbers and not case.is_secret else msgspec.UNSET,
+    )
+
+
+def handed_over(entry: Entry, case: Case, node: str, known: CallerNumber) -> EmergencyCaseHook | None:
+    """What the emergency centre is told, if the entry is a hand-over; `known`: the citizen's number."""
+    if entry.move != _HAND_OVER:
+        return None
+    move = msgspec.json.decode(entry.body)
+    return EmergencyCaseHook(
+        id=hook_id(f"{case.id}-{entry.seq}", str(EmergencyCaseHook.__struct_config__.tag)),
+        at=rfc3339(entry.at_us),
+        node=node,
+        conversation=move["conversation"],
+        n=move["n"],
+        service=move["service"],
+        number=known.national or known.raw,
+        place=known.place,
+        carrier=known.carrier,
+        case=case.id,
+        case_number=case.number,
+        kind=case.kind.value,
+        topic=case.topic,
+        title=case.title,
+        text=case.text,
+        address=case.place,
     )
 
 

@@ -66,6 +66,7 @@ class Webhooks:
             self._ledger,
             settings.webhooks,
             settings.node,
+            describe=describe,
             wake=self._wake,
             lost=_report_lost,
         )

@@ -77,6 +77,7 @@ class ThirdPartyAttemptRow(Base):
     """One third party (第三方) called for a conversation."""
 
     __tablename__ = "third_party_attempts"
+    __table_args__ = (Index(None, "is_emergency", "asked_us"),)
 
     conversation: Mapped[str] = mapped_column(String(80), ForeignKey("calls.conversation"), primary_key=True)
     n: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
