@@ -202,6 +202,8 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     with_numbers: bool = False
     """Whether `call.*` and `case.*` carry the citizen's number; `emergency.*` always do, secret cases never.
     """
+    units: tuple[str, ...] = ()
+    """Only `case.*` of cases that concern these units, by their names; empty: of all cases."""
     with_words: bool = False
     """Whether `case.*` carry the case's title and what was written with the move; secret cases never do."""
 

@@ -17,7 +17,7 @@ from casework.case import Case
 from casework.history import Entry
 from casework.store import cases as store
 from ctiserver.api.hooks import EmergencyCaseHook, HookEvent, kind_of
-from ctiserver.hooks.casework import handed_over, hook_of, wants
+from ctiserver.hooks.casework import concerned, handed_over, hook_of, wants
 from ctiserver.hooks.ledger import CASES, Delivery, Ledger
 from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
@@ -95,7 +95,9 @@ class CaseConsumer:
         hooks = [hook for hook in self._hooks if row > self._begins[hook.name]]
         urgent = handed_over(entry, case, self._node, self._describe(case.citizen))
         told: list[tuple[WebhookSettings, HookEvent, str]] = [
-            (hook, hook_of(entry, case, self._node, hook), case.id) for hook in hooks
+            (hook, hook_of(entry, case, self._node, hook), case.id)
+            for hook in hooks
+            if concerned(entry, case, hook)
         ]
         if urgent is not None:
             told += [(hook, urgent, urgent.conversation) for hook in hooks]

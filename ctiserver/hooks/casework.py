@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from casework.allowed import concerns
 from casework.case import Case
 from casework.deadlines import Light
 from casework.history import OPEN, Entry
-from casework.moves import BY_TAG, LABELS, HandOver, tag_of
+from casework.moves import BY_TAG, LABELS, Actor, HandOver, tag_of
+from casework.words import Part
 from ctiserver.api.hooks import (
     CaseAcceptedHook,
     CaseChangedHook,
@@ -93,6 +95,13 @@ def handed_over(entry: Entry, case: Case, node: str, known: CallerNumber) -> Eme
         text=case.text,
         address=case.place,
     )
+
+
+def concerned(entry: Entry, case: Case, hook: WebhookSettings) -> bool:
+    """Whether the case is one of those that the webhook is to hear of: its units have it, had it or help."""
+    if not hook.units or entry.unit in hook.units:
+        return True
+    return any(concerns(case, Actor(hook.name, Part.UNIT, unit)) for unit in hook.units)
 
 
 def wants(hook: WebhookSettings, event: HookEvent) -> bool:

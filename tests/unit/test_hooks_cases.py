@@ -20,7 +20,7 @@ from casework.clockwork import tick
 from casework.history import Entry, opening
 from casework.moves import BY_TAG, Actor
 from casework.store import cases as store
-from casework.words import CaseState, Part
+from casework.words import PLATFORM, CaseState, Part
 from ctiserver.api.hooks import kind_of
 from ctiserver.hooks import case_consumer, casework, ledger, retry
 from ctiserver.hooks.ledger import Delivery, Ledger
@@ -63,6 +63,21 @@ def entry(move: str, body: str = "{}") -> Entry:
 def case(**more: object) -> Case:
     made = Case(id="n1-x", number="20261124-0001", unit="", conversation="", created_us=1, **WORDS)
     return msgspec.structs.replace(made, **more)
+
+
+def test_a_unit_s_own_system_hears_only_of_cases_that_concern_its_unit() -> None:
+    own = WebhookSettings(name="own", url="https://a.example/", units=("水务局", "住建局"))
+    for about, is_told in (
+        (case(chain=(PLATFORM, "水务局")), True),
+        (case(chain=(PLATFORM, "泰山区政府", "住建局")), True),
+        (case(chain=(PLATFORM, "教育局"), assisting=("住建局",)), True),
+        (case(chain=(PLATFORM, "教育局")), False),
+        (case(), False),
+    ):
+        assert casework.concerned(entry("accept"), about, own) is is_told
+        assert casework.concerned(entry("accept"), about, PLAIN)
+    returned = msgspec.structs.replace(entry("grant_return"), unit="水务局")
+    assert casework.concerned(returned, case(chain=(PLATFORM, "教育局")), own)
 
 
 def said(about: Case, hook: WebhookSettings) -> str:
