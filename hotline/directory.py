@@ -90,6 +90,12 @@ async def save_units(session: AsyncSession, units: tuple[Unit, ...]) -> None:
         await session.merge(row)
 
 
+async def name_of(session: AsyncSession, id_: str) -> str | None:
+    """What the unit of that id is called; None for no unit."""
+    name: str | None = await session.scalar(select(UnitRow.name).where(UnitRow.id == id_))
+    return name
+
+
 async def all_units(session: AsyncSession) -> list[Unit]:
     """The whole directory, in its order."""
     rows = await session.scalars(select(UnitRow).order_by(UnitRow.position, UnitRow.id))

@@ -19,7 +19,6 @@ from agent_desk.cases.intake import FRONT, citizen_of
 from agent_desk.problems import API, Problem, What
 from casework.calendar import china
 from casework.case import NAME_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Case
-from casework.organisation import Tree
 from casework.rights import Right, may_see, shown_to, units_of
 from casework.service import NewCase, Stored, attach_in, history_of, open_in, store_file
 from casework.store import cases as store
@@ -28,12 +27,14 @@ from casework.store.lists import Wanted
 from casework.words import CaseState, Kind, Refusal
 from hotline import audit
 from hotline.audit import Deed
-from hotline.directory import all_units
+from hotline.directory import name_of
 from hotline.local_time import day_start_us
 from hotline.numbers import describe
 
 MOST = 200
 """Cases on one page."""
+_UPLOAD_S = 120.0
+"""10 MB from a village's office take their time."""
 Name = Annotated[str, Meta(max_length=NAME_LIMIT)]
 UnitId = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,30}$", description="承办单位的 id，见 /units")]
 _WRONG = frozenset(
@@ -133,6 +134,7 @@ def operations() -> tuple[Operation, ...]:
         Operation(
             name="add_file", method="POST", path=at_case, right=Right.WRITE, handler=add_file,
             query=FileQuery, takes_file=True, answer=shapes.File, status=201, matches=True,
+            within_s=_UPLOAD_S,
         ),
         Operation(
             name="read_file", method="GET", path=at_case + "/{file}", right=Right.READ, handler=read_file,
@@ -144,13 +146,12 @@ def operations() -> tuple[Operation, ...]:
 async def list_cases(call: Call) -> Reply:
     """List cases, newest first, a page at a time."""
     query: CaseQuery = call.query
-    units = {unit.id: unit.name for unit in await all_units(call.session)}
     wanted = Wanted(
         numbers=(query.number,) if query.number else (),
         words=query.q.strip(),
         states=(query.state,) if query.state else (),
         kind=query.kind.value if query.kind else "",
-        unit=units.get(query.unit, query.unit) if query.unit else "",
+        unit=await name_of(call.session, query.unit) or query.unit if query.unit else "",
         since_us=day_start_us(query.since) if query.since else 0,
         until_us=_end_us(query.until) if query.until else 0,
         units=units_of(call.system.posts),
@@ -291,10 +292,10 @@ def refused(refusal: Refusal) -> Problem:
 
 
 async def _named(call: Call, id_: str) -> str:
-    unit = Tree(await all_units(call.session)).unit(id_)
-    if unit is None:
+    name = await name_of(call.session, id_)
+    if name is None:
         raise Problem(What.INVALID, f"没有承办单位 {id_}")
-    return unit.name
+    return name
 
 
 def _end_us(day: date) -> int:

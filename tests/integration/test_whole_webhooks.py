@@ -7,12 +7,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
 
-from casework.case import Case
-from casework.service import NewCase, open_case
+from casework.rights import Right
+from casework.store.posts import Post
+from casework.store.systems import NewToken, create_token
+from casework.words import Part
 from cli.rehearse import departments
 from cli.stage import Stage, stage, stage_settings
 from ctiserver.api.states import Action, AttemptState, SeatState
@@ -79,18 +82,25 @@ async def talking(there: Stage, client: Client, number: str, n: int) -> CitizenC
 
 
 async def taken_down(there: Stage, conversation: str) -> None:
-    """The agent files what the citizen says, as the desk does."""
+    """Another system files what the citizen says, at the desk's own door."""
     database = await Database.open(there.settings.database)
-    new = NewCase(
-        citizen="+8613805380032",
-        title="有人落水",
-        text="大汶河大桥下",
-        unit="",
-        actor=AGENT,
-        conversation=conversation,
-    )
-    assert isinstance(await open_case(database, new, "n1", clock.now().utc_us), Case)
+    async with database.begin() as session:
+        posts = (Post(Part.AGENT),)
+        new = NewToken(system="intake", rights=(Right.WRITE,), posts=posts)
+        token = await create_token(session, new, clock.now().utc_us)
     await database.close()
+    desk = there.settings.desk
+    words = {
+        "title": "有人落水",
+        "text": "大汶河大桥下",
+        "number": "13805380032",
+        "conversation": conversation,
+    }
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as http,
+        http.post(f"http://{desk.host}:{desk.port}/api/v1/cases", json=words) as answer,
+    ):
+        assert answer.status == 201
 
 
 async def answered_by(client: Client, op: str, number: str) -> None:
