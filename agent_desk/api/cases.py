@@ -45,6 +45,8 @@ _WRONG = frozenset(
 )  # fmt: skip
 """Refusals of what was sent, whatever the case's state."""
 _DAY = timedelta(days=1)
+_FIRST_DAY = date(2000, 1, 1)
+"""Before any case; a calendar's first day cannot be told in Shanghai's time."""
 _PLACE = re.compile(rf"([0-9]{{1,18}}) ({ID_FORM})")
 
 
@@ -152,7 +154,7 @@ async def list_cases(call: Call) -> Reply:
         states=(query.state,) if query.state else (),
         kind=query.kind.value if query.kind else "",
         unit=await name_of(call.session, query.unit) or query.unit if query.unit else "",
-        since_us=day_start_us(query.since) if query.since else 0,
+        since_us=day_start_us(max(query.since, _FIRST_DAY)) if query.since else 0,
         until_us=_end_us(query.until) if query.until else 0,
         units=units_of(call.system.posts),
         before=_place(query.cursor) if query.cursor else None,

@@ -245,7 +245,8 @@ async def test_a_list_is_read_page_by_page_and_has_each_case_once_while_more_com
     for query, count in (
         (f"number={number}", 1), ("state=dispatched", 3), ("kind=求助", 10), ("kind=投诉", 0),
         (f"unit={LIGHTS}", 3), ("unit=nowhere", 0), ("q=路灯", 10), ("since=2099-01-01", 0),
-        ("until=2020-01-01", 0), ("until=9999-12-31", 10),
+        ("until=2020-01-01", 0), ("until=9999-12-31", 10), ("since=0001-01-01", 10),
+        ("q=路灯&since=0001-01-01&until=9999-12-31", 10),
     ):  # fmt: skip
         assert len((await platform.get(f"/cases?{query}")).json["items"]) == count, query
     for query in (
