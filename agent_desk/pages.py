@@ -41,6 +41,8 @@ OUTCOME_ZH = {
     Outcome.CALLBACK: "转保位回呼",
     Outcome.MESSAGE: "留言",
 }
+RATING_ZH = {1: "非常满意", 2: "满意", 3: "基本满意", 4: "不满意", 5: "非常不满意", 0: "未评价"}
+"""评价 by key, as the recorded question offers them; 0: asked, and nothing was pressed."""
 
 
 @functools.cache

@@ -117,6 +117,8 @@ class Unreached(_Move, frozen=True):
     """回访未接通: an attempt to reach the citizen, by telephone unless `is_sms`."""
 
     is_sms: bool = False
+    conversation: str = ""
+    """The call in which nobody was reached; "" when it was none of ours."""
 
 
 class Visited(_Move, frozen=True):
@@ -125,6 +127,8 @@ class Visited(_Move, frozen=True):
     is_solved: bool
     satisfaction: Satisfaction
     is_in_time: bool
+    conversation: str = ""
+    """The call in which they said it; "" when it was none of ours."""
 
 
 class Close(_Move, frozen=True):
@@ -190,12 +194,16 @@ class Warn(_Move, frozen=True):
     light: Light
 
 
+class Remind(_Move, frozen=True):
+    """回访提醒: a visit was not made in its time; the clock says so once for each."""
+
+
 Move = (
     Answer | TurnAway | Dispatch | PassDown | Accept | Start
     | AskReturn | GrantReturn | RefuseReturn | AskExtension | GrantExtension | RefuseExtension
     | Reply | PassReview | SendBack | Unreached | Visited
     | Close | CloseSigned | CloseWithMaster | Reopen | Archive | Urge | Merge | KeepSecret
-    | Attach | Supervise | Discharge | Warn
+    | Attach | Supervise | Discharge | Warn | Remind
 )  # fmt: skip
 
 
@@ -285,6 +293,9 @@ RULES: dict[type[Move], Rule] = {
     Supervise: Rule("建立督办台账、实行办结销号", TAIAN + "五（二）2", _by(Part.SUPERVISOR), _SENT),
     Discharge: Rule("督办事项办结销号", TAIAN + "五（二）2", _by(Part.SUPERVISOR), _SENT | {_S.CLOSED}),
     Warn: Rule("对逾期未办结诉求采取系统提醒", JIANGXI + "二（三）4", _by(Part.SUPERVISOR), AT_UNIT),
+    Remind: Rule(
+        "电话和短信100%回访", REFORM + "二", _by(Part.SUPERVISOR), _in(_S.REVIEWED, _S.VISITING)
+    ),
     KeepSecret: Rule("市民要求保密的，隐去姓名和号码", SECRECY, _FRONT, _OPEN),
 }  # fmt: skip
 """One line for each move: its rule, its source, whose it is and where it starts."""
@@ -297,6 +308,7 @@ LABELS: dict[type[Move], str] = {
     CloseSigned: "签批办结", CloseWithMaster: "随主单办结", Reopen: "重新办理", Archive: "归档", Urge: "催办",
     Merge: "并案", KeepSecret: "改为保密",
     Attach: "上传附件", Supervise: "督办", Discharge: "督办销号", Warn: "时限提醒",
+    Remind: "回访逾期提醒",
 }  # fmt: skip
 """What each move is called on pages."""
 

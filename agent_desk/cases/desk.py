@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -19,6 +20,7 @@ from casework.organisation import Tree
 from casework.rights import may_see, shown_to
 from casework.store import cases as store
 from casework.store.posts import posts_of
+from casework.words import Refusal
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.directory import all_units
 from hotline.identity.people import Person, find_person
@@ -28,6 +30,8 @@ ID = "{id:[a-z][a-z0-9_]*-[0-9A-Z]{26}}"
 CASE_PATH = f"/cases/{ID}"
 _DATABASE_S = 5.0
 _DOWN = "数据库暂不可用，请稍后重试；没有内容被保存"
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -79,6 +83,24 @@ class Desk:
             **values,
         )
         return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+
+
+def decoded(body: bytes, form: type[T]) -> T:
+    """A script's JSON in that form; 400 for anything else."""
+    try:
+        return msgspec.json.decode(body, type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise web.HTTPBadRequest from None
+
+
+def refused(refusal: Refusal) -> web.Response:
+    """Why a script's wish was not done: 422."""
+    return web.json_response({"code": refusal.name.lower(), "message": refusal.value}, status=422)
+
+
+def taken(person: str) -> web.Response:
+    """Another works on it, or has done it: 409 with their number (工号)."""
+    return web.json_response({"message": f"工号 {person} 正在处理或已处理"}, status=409)
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -8,8 +8,10 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import forms, shown
+from agent_desk.cases.calls import calls_shown
 from agent_desk.cases.desk import CASE_PATH, Asker, Desk, with_database
 from agent_desk.cases.forms import BadForm, Typed
+from agent_desk.cases.visits import with_call
 from casework import moves as m
 from casework.allowed import possible
 from casework.attachments import ENDINGS
@@ -130,6 +132,8 @@ class CaseViews:
             move = forms.read(kind, form, actor, case, tree, master.id if master else "")
         except BadForm as error:
             return await self._again(request, asker, case, str(error), kind, form)
+        async with database.read() as session:
+            move = await with_call(session, case, move)
         after = await move_case(database, case.id, move, now_us, china())
         if isinstance(after, Refusal):
             return await self._again(request, asker, case, after.value, kind, form)
@@ -235,6 +239,7 @@ class CaseViews:
         tree = await self._desk.tree(session)
         offers = _offers(case, asker)
         names = await names_of_all(session)
+        entries = await history_of(session, case.id)
         suggestion = None
         if m.Dispatch in offers:
             suggestion = await self._suggestion(session, tree, case)
@@ -244,18 +249,23 @@ class CaseViews:
             asker,
             status,
             case=shown.whole(case, now_us),
-            entries=shown.time_line(await history_of(session, case.id), names),
+            entries=shown.time_line(entries, names),
+            calls=await calls_shown(session, self._desk.settings, asker, case, entries),
             offers=[forms.offer(kind, case, tree) for kind in forms.in_order(offers)],
             suggestion=suggestion,
             message=message,
             number=number,
             typed=typed or {},
             tried=tried,
-            is_visit=m.Visited in offers,
+            script=self._script(case) if m.Visited in offers else "",
             files=await files.files_of(session, case.id),
             endings=",".join(ENDINGS),
             may_attach=any(m.Attach in possible(case, post) for post in asker.posts),
         )
+
+    def _script(self, case: Case) -> str:
+        settings = self._desk.settings
+        return settings.visit.script_for(settings.city, case.title, case.unit)
 
     async def _suggestion(self, session: AsyncSession, tree: Tree, case: Case) -> Suggestion | None:
         words = f"{case.title} {case.text}"

@@ -77,6 +77,12 @@ async def supervised(session: AsyncSession, limit: int) -> list[Case]:
     return await _read(session, query, limit)
 
 
+async def visits_due(session: AsyncSession, now_us: int, limit: int) -> list[Case]:
+    """The cases whose citizens are to be called now (回访), the longest due first."""
+    query = select(CaseRow).where(CaseRow.visit_due_us > 0, CaseRow.visit_due_us <= now_us)
+    return await _read(session, query.order_by(CaseRow.visit_due_us, CaseRow.id), limit)
+
+
 async def due(session: AsyncSession, now_us: int, limit: int) -> list[str]:
     """The ids of the cases at which the clock must look now, the longest due first."""
     query = select(CaseRow.id).where(AS_WATCHED, CaseRow.wake_us <= now_us)

@@ -15,12 +15,15 @@ import pytest
 
 from agent_desk.app import serve
 from casework import city
+from casework.history import move_of
 from casework.moves import Actor
 from casework.service import NewCase, history_of, open_case
 from casework.staff import seed_staff, staff
 from casework.store.matters import save_matters
 from casework.store.posts import BadPost, Post, give_posts, posts_of
+from casework.store.tables import CaseRow
 from casework.words import PLATFORM, Part
+from ctiserver.archive.rules import Direction
 from hotline import audit, clock
 from hotline.db.engine import Database
 from hotline.directory import save_units
@@ -29,6 +32,7 @@ from hotline.identity.roles import Role
 from hotline.local_time import local_day
 from hotline.numbers import warm_up
 from hotline.settings import DeskSettings, Settings
+from tests.unit.archive_room import Room
 from tests.unit.test_desk import KEYS, PASSWORD, Browser, free_port
 
 pytestmark = pytest.mark.slow
@@ -62,6 +66,7 @@ async def fill(url: str) -> None:
         await save_matters(session, city.matters(UNITS))
         people = (
             NewPerson(number=AGENT, name="王丽", role=Role.AGENT),
+            NewPerson(number="1002", name="李静", role=Role.AGENT),
             NewPerson(number="9001", name="李班长", role=Role.SUPERVISOR),
         )
         await seed_people(session, people, PASSWORD, 1)
@@ -662,3 +667,130 @@ async def test_what_stands_in_an_entry_or_was_sought_is_text_on_every_page(door:
     ):
         _, text = await browser.get(path)
         assert "<script>" not in text and "<img" not in text and "&lt;" in text, path
+
+
+async def asked(browser: Browser, path: str, body: dict[str, object]) -> tuple[int, dict[str, object]]:
+    headers = {"Origin": browser.base, "X-Form-Word": browser.word}
+    async with browser.http.post(browser.base + path, json=body, headers=headers) as answer:
+        return answer.status, await answer.json() if answer.content_type == "application/json" else {}
+
+
+async def is_played(browser: Browser, path: str) -> bool:
+    async with browser.http.get(browser.base + path) as answer:
+        return answer.status == 200 and (await answer.read())[:4] == b"fLaC"
+
+
+async def replied(agent: Browser, dispatcher: Browser, handler: Browser, reviewer: Browser) -> str:
+    id_ = await taken_in(agent)
+    await made(dispatcher, id_, "dispatch", unit="urban-management", profile="five_days")
+    await made(handler, id_, "accept")
+    await made(handler, id_, "reply", reason="已修复", is_citizen_told="on")
+    await made(reviewer, id_, "pass_review")
+    return id_
+
+
+async def test_a_visitor_calls_at_one_click_and_the_call_stands_in_the_case_with_its_sound(
+    door: Door, database: Database, tmp_path: Path
+) -> None:
+    """泰政发〔2016〕1号六（四）: every case is visited; who called, when, and what came of it."""
+    async with database.begin() as session:
+        await give_posts(session, AGENT, [Post(Part.VISITOR)])
+        await give_posts(session, "1002", [Post(Part.VISITOR)])
+    agent, other, dispatcher = await door.of(AGENT), await door.of("1002"), await door.of(DISPATCHER)
+    handler, reviewer = await door.of(HANDLERS["urban-management"]), await door.of(REVIEWER)
+    id_ = await replied(agent, dispatcher, handler, reviewer)
+    await due_now(database, id_)
+    status, text = await agent.get("/api/visits")
+    (visit,) = json.loads(text)["visits"]
+    assert (visit["id"], visit["tries"], visit["taken_by"]) == (id_, 0, "")
+    assert "路灯不亮" in visit["script"] and CITIZEN not in text
+    assert (await dispatcher.get("/api/visits"))[0] == 403
+
+    assert await asked(agent, f"/api/cases/{id_}/visit/take", {}) == (200, {"number": CITIZEN})
+    status, told = await asked(other, f"/api/cases/{id_}/visit/take", {})
+    assert status == 409 and AGENT in str(told["message"])
+    async with database.read() as session:
+        (deed,) = await audit.newest(session, 1)
+    assert (deed.person, deed.what, deed.whom, deed.why) == (AGENT, "case.number", id_, "回访")
+
+    room = Room(tmp_path, database)
+    await room.call("1.1", is_outbound=True, about=id_, outcome="not_reached", answered_us=0, talk_ms=0)
+    outcome = {"outcome": {"type": "unreached", "reason": "无人接听"}}
+    assert (await asked(other, f"/api/cases/{id_}/visit", outcome))[1]["code"] == "taken"
+    status, told = await asked(agent, f"/api/cases/{id_}/visit", outcome)
+    assert status == 200 and told["state"] == "回访中" and told["next"]
+    assert json.loads((await agent.get("/api/visits"))[1])["visits"] == []
+
+    await due_now(database, id_, forget=True)
+    spoken = await room.call("2.2", is_outbound=True, about=id_, rating=2)
+    for way in Direction:
+        room.wav("2.2", way)
+    await room.archive().run_once()
+    heard = {"type": "visited", "satisfaction": 2, "is_solved": False, "is_in_time": True, "reason": "又灭了"}
+    assert (await asked(agent, f"/api/cases/{id_}/visit", {"outcome": heard}))[1]["state"] == "办理中"
+    async with database.read() as session:
+        moves = [
+            move_of(one) for one in await history_of(session, id_) if one.move in ("unreached", "visited")
+        ]
+    assert [(move.actor.number, move.conversation) for move in moves] == [(AGENT, "n1-1.1"), (AGENT, spoken)]
+
+    sound = f"/cases/{id_}/calls/{spoken}/citizen"
+    _, text = await reviewer.get(f"/cases/{id_}")
+    assert "回访 · 外呼" in text and "评价 满意" in text and "外呼未接通" in text and sound in text
+    assert await is_played(reviewer, sound) and await is_played(agent, sound)
+    assert not await is_played(reviewer, f"/cases/{id_}/calls/n1-9.9/citizen")
+    async with database.begin() as session:
+        await give_posts(session, "1002", [])
+    assert not await is_played(other, sound), "an agent hears their own calls; this one is another's"
+    assert not await is_played(handler, sound), "a unit's people hear nobody's voice"
+    assert spoken not in (await handler.get(f"/cases/{id_}"))[1]
+    async with database.read() as session:
+        (deed, *_) = await audit.newest(session, 5)
+    assert deed.what == "recording.play" and spoken in deed.whom
+
+
+async def due_now(database: Database, id_: str, *, forget: bool = False) -> None:
+    """As if the hour had come, whatever hour the test runs at; `forget` an attempt at this very hour."""
+    async with database.begin() as session:
+        row = await session.get_one(CaseRow, id_)
+        row.visit_due_us = 1
+        if forget:
+            row.progress = row.progress.replace('"attempts":[{"at_us":', '"attempts":[{"at_us":1')
+
+
+async def test_a_message_becomes_one_case_whoever_else_wants_to_work_on_it(
+    door: Door, database: Database, tmp_path: Path
+) -> None:
+    room = Room(tmp_path, database)
+    left = await room.call("7.7", outcome="message", answered_us=0, agent="")
+    agent, other = await door.of(AGENT), await door.of("1002")
+    dispatcher = await door.of(DISPATCHER)
+    assert (await asked(dispatcher, f"/api/missed/{left}/take", {}))[0] == 403
+    assert (await asked(agent, "/api/missed/n1-8.8/take", {}))[0] == 404
+    assert (await asked(agent, f"/api/missed/{left}/take", {}))[1]["cases"] == []
+    assert (await asked(other, f"/api/missed/{left}/take", {}))[0] == 409
+    assert (await asked(other, f"/api/missed/{left}/void", {"why": "无声"}))[0] == 409
+    (caller,) = json.loads((await other.get("/api/missed"))[1])["callers"]
+    assert caller["taken_by"] == AGENT
+    filing = {"title": "路灯不亮", "text": "留言说三晚了", "conversation": left, "number": "13805381234"}
+    assert (await asked(other, "/api/cases", filing))[1]["code"] == "taken"
+    status, case = await asked(agent, "/api/cases", filing)
+    assert status == 201
+    assert json.loads((await other.get("/api/missed"))[1])["callers"] == []
+    assert (await asked(agent, "/api/cases", filing))[1] == case, (
+        "an answer that was lost costs no second case"
+    )
+    _, text = await dispatcher.get(f"/cases/{case['id']}")
+    assert "受理 · 来电" in text and "留言" in text
+
+    again = await room.call("8.8", outcome="message", answered_us=0, agent="")
+    status, told = await asked(other, f"/api/missed/{again}/take", {})
+    assert [one["number"] for one in told["cases"]] == [case["number"]]  # type: ignore[index, union-attr]
+    urging = {"text": "又留言", "conversation": again}
+    assert (await asked(agent, f"/api/cases/{case['id']}/urge", urging))[1]["code"] == "taken"
+    assert (await asked(other, f"/api/cases/{case['id']}/urge", urging))[1]["urged"] == 1
+    assert json.loads((await other.get("/api/missed"))[1])["callers"] == []
+    void = await room.call("9.9", outcome="message", answered_us=0, agent="", citizen="", number="")
+    assert (await asked(agent, f"/api/missed/{void}/void", {"why": " "}))[0] == 422
+    assert (await asked(agent, f"/api/missed/{void}/void", {"why": "无声或误拨"}))[0] == 200
+    assert json.loads((await other.get("/api/missed"))[1])["callers"] == []
