@@ -73,7 +73,7 @@ export class Visits {
 
   private row(visit: Visit): HTMLElement {
     const call = el("button", { class: "btn small", "data-way": "call.dial", "aria-label": `呼叫 ${visit.number}`, onclick: () => void this.call(visit) }, "呼叫");
-    const page = el("a", { class: "btn small", href: `/cases/${visit.id}`, target: "_blank", rel: "noopener", "aria-label": `查看 ${visit.number}` }, "工单");
+    const page = el("a", { class: "btn small", href: `/cases/${visit.id}`, target: "_blank", rel: "noopener", "aria-label": `工单 ${visit.number}` }, "工单");
     return el(
       "div",
       { class: "unit" },
