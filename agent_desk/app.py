@@ -17,6 +17,7 @@ from agent_desk.cases.desk import Desk
 from agent_desk.cases.files import FileViews
 from agent_desk.cases.intake import IntakeViews
 from agent_desk.cases.knowledge import KnowledgeViews
+from agent_desk.cases.register import RegisterViews
 from agent_desk.cases.scores import ScoreViews
 from agent_desk.cases.views import CaseViews
 from agent_desk.cases.visits import VisitViews
@@ -59,6 +60,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(ScoreViews(cases).routes())
     app.add_routes(KnowledgeViews(cases).routes())
     app.add_routes(Doors(settings).routes())
+    app.add_routes(RegisterViews(cases).routes())
     app.add_routes(ContactViews(cases).routes())
     app.add_routes(VisitViews(cases).routes())
 

@@ -15,15 +15,19 @@ from agent_desk import pages
 from agent_desk.guard import SESSION_ID, session_of
 from agent_desk.sessions import Sessions
 from casework.case import Case
+from casework.catalogue import Matter
 from casework.moves import Actor
 from casework.organisation import Tree
 from casework.rights import may_see, shown_to
 from casework.store import cases as store
+from casework.store.matters import all_matters
 from casework.store.posts import posts_of
 from casework.words import Refusal
+from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.directory import all_units
 from hotline.identity.people import Person, find_person
+from hotline.identity.roles import Role
 from hotline.settings import Settings
 
 ID = "{id:[a-z][a-z0-9_]*-[0-9A-Z]{26}}"
@@ -65,6 +69,17 @@ class Desk:
         if case is None or not may_see(case, asker.posts):
             raise web.HTTPForbidden
         return shown_to(case, asker.posts)
+
+    async def administrator(self, request: web.Request, session: AsyncSession) -> Asker:
+        """An administrator, who changes units and catalogue and needs no post for it."""
+        person = await find_person(session, session_of(request, Role.ADMIN).person.number)
+        if person is None or not person.enabled or person.role is not Role.ADMIN:
+            raise web.HTTPForbidden
+        return Asker(person, await posts_of(session, person))
+
+    async def matters(self, session: AsyncSession) -> list[Matter]:
+        """The catalogue as it is in force now."""
+        return await all_matters(session, clock.now().utc_us)
 
     async def tree(self, session: AsyncSession) -> Tree:
         """The units as they are now."""

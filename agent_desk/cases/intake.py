@@ -19,7 +19,6 @@ from casework.case import NAME_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Case
 from casework.catalogue import Matter, Suggestion, alike, suggest
 from casework.moves import Urge
 from casework.service import NewCase, cases_of, open_case, urge_case
-from casework.store.matters import all_matters
 from casework.words import Kind, Part, Refusal
 from hotline import clock
 from hotline.numbers import describe
@@ -87,7 +86,7 @@ class IntakeViews:
             message = "诉求类型不对，请重新选择"
         else:
             async with self._desk.database.read() as session:
-                open_cases = await self._alike(session, filing, await all_matters(session))
+                open_cases = await self._alike(session, filing, await self._desk.matters(session))
             if open_cases and "is_other" not in form:
                 message = _ALREADY
             else:
@@ -135,7 +134,7 @@ class IntakeViews:
         filing = decoded(await request.read(), Filing)
         async with self._desk.database.read() as session:
             await self._front(request, session)
-            tree, matters = await self._desk.tree(session), await all_matters(session)
+            tree, matters = await self._desk.tree(session), await self._desk.matters(session)
             open_cases = await self._alike(session, filing, matters)
         words = f"{filing.title} {filing.text}"
         found = suggest(tree, matters, topic=filing.topic, place=filing.place or words, words=words)
@@ -195,7 +194,7 @@ class IntakeViews:
             400 if message else 200,
             form={name: forms.text(form, name) for name in Filing.__struct_fields__},
             kinds=[kind.value for kind in Kind],
-            matters=await all_matters(session),
+            matters=await self._desk.matters(session),
             limits={"title": TITLE_LIMIT, "text": TEXT_LIMIT, "name": NAME_LIMIT},
             message=message,
             open=[_named(one) for one in open_cases],

@@ -28,7 +28,6 @@ from casework.knowledge import (
     writes,
 )
 from casework.store import knowledge as store
-from casework.store.matters import all_matters
 from hotline import clock
 from hotline.identity.people import names_of_all
 from hotline.local_time import DAY_US
@@ -265,7 +264,7 @@ class KnowledgeViews:
             units=[entry.last.unit]
             if entry is not None
             else [one.unit for one in asker.posts if writes(one)],
-            matters=await all_matters(session),
+            matters=await self._desk.matters(session),
             limits={"question": TITLE_LIMIT, "answer": TEXT_LIMIT, "topic": NAME_LIMIT},
             message=message,
         )

@@ -7,11 +7,13 @@ import io
 from collections.abc import Iterable
 from datetime import date
 
+import msgspec
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import shown
 from agent_desk.cases.desk import Asker, Desk, with_database
+from casework.organisation import Tree
 from casework.scoring import FORMULAS, Measure, Score, scores
 from casework.store import lists, marks
 from casework.words import Part
@@ -46,7 +48,7 @@ class ScoreViews:
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
             tree = await self._desk.tree(session)
-            found = await self._scores(session, month, asker)
+            found = await self._scores(session, month, asker, tree)
         ids = {score.unit: unit.id for score in found if (unit := tree.named(score.unit)) is not None}
         return self._desk.page(
             request, "scores", asker, month=f"{month:%Y-%m}", formula=FORMULAS[-1], scores=found, ids=ids
@@ -61,13 +63,14 @@ class ScoreViews:
         measure = Measure[asked]
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            unit = (await self._desk.tree(session)).unit(request.match_info["unit"])
+            tree = await self._desk.tree(session)
+            unit = tree.unit(request.match_info["unit"])
             if unit is None or not _may_see(asker, unit.name):
                 raise web.HTTPForbidden
-            behind = await marks.behind(session, *_period(month), (unit.name,), measure)
-            score = next(
-                (one for one in await self._scores(session, month, asker) if one.unit == unit.name), None
-            )
+            names = (unit.name, *unit.former)
+            behind = await marks.behind(session, *_period(month), names, measure)
+            found = await self._scores(session, month, asker, tree)
+            score = next((one for one in found if one.unit == unit.name), None)
             bad_first = sorted(behind, key=lambda mark: (mark.is_good, mark.case_id))[:_MOST_CASES]
             cases = await lists.by_ids(session, [mark.case_id for mark in bad_first])
         return self._desk.page(
@@ -88,7 +91,7 @@ class ScoreViews:
         month = _month(request)
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            found = await self._scores(session, month, asker)
+            found = await self._scores(session, month, asker, await self._desk.tree(session))
         name = f"scores-{month:%Y-%m}.csv"
         return web.Response(
             text=_BOM + _csv(found, f"{month:%Y-%m}"),
@@ -97,9 +100,12 @@ class ScoreViews:
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    async def _scores(self, session: AsyncSession, month: date, asker: Asker) -> list[Score]:
-        found = await marks.counted(session, *_period(month))
-        return scores((one for one in found if _may_see(asker, one[0].unit)), FORMULAS[-1])
+    async def _scores(self, session: AsyncSession, month: date, asker: Asker, tree: Tree) -> list[Score]:
+        """The month's scores that one may see; what a unit did under a former name is its own."""
+        counted = await marks.counted(session, *_period(month))
+        seen = ((mark, count) for mark, count in counted if _may_see(asker, mark.unit))
+        now = ((msgspec.structs.replace(mark, unit=tree.name_now(mark.unit)), count) for mark, count in seen)
+        return scores(now, FORMULAS[-1])
 
 
 def _may_see(asker: Asker, unit: str) -> bool:

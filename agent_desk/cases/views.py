@@ -12,6 +12,7 @@ from agent_desk.cases.calls import calls_shown
 from agent_desk.cases.desk import CASE_PATH, Asker, Desk, with_database
 from agent_desk.cases.forms import BadForm, Typed
 from agent_desk.cases.visits import with_call
+from agent_desk.guard import session_of
 from casework import moves as m
 from casework.allowed import possible
 from casework.attachments import ENDINGS
@@ -25,11 +26,11 @@ from casework.service import history_of, move_case
 from casework.store import cases as store
 from casework.store import files, lists
 from casework.store.lists import Wanted
-from casework.store.matters import all_matters
 from casework.words import PLATFORM, CaseState, Part, Refusal
 from hotline import audit, clock
 from hotline.audit import Deed
 from hotline.identity.people import names_of_all
+from hotline.identity.roles import Role
 from hotline.numbers import describe
 
 MOST = 100
@@ -167,9 +168,8 @@ class CaseViews:
             if post.part is Part.SUPERVISOR:
                 found.append(("督办中", post.part.value, await lists.supervised(session, MOST)))
             if post.part is Part.UNIT:
-                found.append(
-                    (f"待办 · {post.unit}", post.part.value, await lists.at_unit(session, post.unit, MOST))
-                )
+                own = await lists.at_unit(session, post.unit, MOST)
+                found.append((f"待办 · {post.unit}", post.part.value, own))
             if post.part is Part.UNIT or post.part in _DECIDERS:
                 asked = await lists.asked_of(session, post.unit, MOST)
                 found.append(("待审批的退回和延期", post.part.value, asked))
@@ -181,11 +181,20 @@ class CaseViews:
     async def catalogue(self, request: web.Request) -> web.Response:
         """The tree of units and whose duty each matter is."""
         async with self._desk.database.read() as session:
-            asker = await self._desk.asker(request, session)
-            tree, matters = await self._desk.tree(session), await all_matters(session)
+            is_admin = session_of(request).person.role is Role.ADMIN
+            ask = self._desk.administrator if is_admin else self._desk.asker
+            asker = await ask(request, session)
+            tree, matters = await self._desk.tree(session), await self._desk.matters(session)
         names = {one.unit: unit.name for one in matters if (unit := tree.unit(one.unit)) is not None}
         return self._desk.page(
-            request, "catalogue", asker, tree=tree, platform=PLATFORM, matters=matters, names=names
+            request,
+            "catalogue",
+            asker,
+            tree=tree,
+            platform=PLATFORM,
+            matters=matters,
+            names=names,
+            is_admin=is_admin,
         )
 
     async def ledger(self, request: web.Request) -> web.Response:
@@ -269,7 +278,7 @@ class CaseViews:
 
     async def _suggestion(self, session: AsyncSession, tree: Tree, case: Case) -> Suggestion | None:
         words = f"{case.title} {case.text}"
-        matters = await all_matters(session)
+        matters = await self._desk.matters(session)
         return suggest(tree, matters, topic=case.topic, place=case.place or words, words=words)
 
 

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PHONE = {"width": 360, "height": 800}
 AGENT, DISPATCHER, REVIEWER, VISITOR, SUPERVISOR = "1001", "8101", "8201", "8301", "8401"
+ADMIN = "9901"
 UNITS = city.demo_units()
 STAFF = staff(UNITS)
 WIDER = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
@@ -49,7 +50,8 @@ async def base(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
         await save_units(session, UNITS)
         await save_matters(session, city.matters(UNITS))
         agent = NewPerson(number=AGENT, name="王丽", role=Role.AGENT)
-        await seed_people(session, (agent,), PASSWORD, 1)
+        admin = NewPerson(number=ADMIN, name="管理员", role=Role.ADMIN)
+        await seed_people(session, (agent, admin), PASSWORD, 1)
         await session.flush()
         await seed_staff(session, STAFF, PASSWORD, 1)
     settings = Settings(state_dir=str(state), desk=DeskSettings(port=free_ports(1)[0]))
@@ -227,6 +229,10 @@ async def test_axe_finds_nothing_on_the_pages_of_casework_in_any_light(
     ):  # fmt: skip
         await visitor.page.goto(f"{base}/{name}")
         found += await look_at(visitor, re.sub("[^a-z]+", "-", name))
+    await visitor.log_in_anew(ADMIN)
+    for name in ("cases/catalogue", "cases/units/urban-management", "cases/matters/new"):
+        await visitor.page.goto(f"{base}/{name}")
+        found += await look_at(visitor, re.sub("[^a-z]+", "-", f"admin-{name}"))
     await context.close()
     if found:
         pytest.fail("\n".join(found), pytrace=False)

@@ -38,6 +38,7 @@ from tests.unit.test_desk import KEYS, PASSWORD, Browser, free_port
 pytestmark = pytest.mark.slow
 
 AGENT, DISPATCHER, REVIEWER, VISITOR, SUPERVISOR = "1001", "8101", "8201", "8301", "8401"
+ADMIN = "9901"
 UNITS = city.demo_units()
 STAFF = staff(UNITS)
 HANDLERS = {member.post.unit: member.person.number for member in STAFF if member.post.unit}
@@ -68,6 +69,7 @@ async def fill(url: str) -> None:
             NewPerson(number=AGENT, name="王丽", role=Role.AGENT),
             NewPerson(number="1002", name="李静", role=Role.AGENT),
             NewPerson(number="9001", name="李班长", role=Role.SUPERVISOR),
+            NewPerson(number=ADMIN, name="管理员", role=Role.ADMIN),
         )
         await seed_people(session, people, PASSWORD, 1)
         await session.flush()
@@ -96,7 +98,7 @@ class Door:
         browser = Browser(http, self.base)
         answer = await browser.log_in(number)
         assert answer.status == 303
-        await browser.get("/cases")
+        await browser.get("/cases/catalogue" if number == ADMIN else "/cases")
         return browser
 
     async def close(self) -> None:
@@ -794,3 +796,90 @@ async def test_a_message_becomes_one_case_whoever_else_wants_to_work_on_it(
     assert (await asked(agent, f"/api/missed/{void}/void", {"why": " "}))[0] == 422
     assert (await asked(agent, f"/api/missed/{void}/void", {"why": "无声或误拨"}))[0] == 200
     assert json.loads((await other.get("/api/missed"))[1])["callers"] == []
+
+
+async def test_a_unit_that_is_renamed_loses_none_of_its_cases_and_every_change_can_be_undone(
+    door: Door, database: Database
+) -> None:
+    admin, agent, dispatcher = await door.of(ADMIN), await door.of(AGENT), await door.of(DISPATCHER)
+    handler = await door.of(HANDLERS["urban-management"])
+    id_ = await taken_in(agent)
+    await made(dispatcher, id_, "dispatch", unit="urban-management", profile="one_day")
+    page = "/cases/units/urban-management"
+    assert (await dispatcher.get(page))[0] == 403
+    _, text = await admin.get("/cases/catalogue")
+    assert page in text and page not in (await dispatcher.get("/cases/catalogue"))[1]
+    form = {"name": "市综合行政执法局", "parent": "", "kind": "city", "initials": "szhxzzfj",
+            "numbers": "053800010005", "why": "机构改革"}  # fmt: skip
+    await admin.get(page)
+    for wrong, says in (
+        ({"why": " "}, "请填写变更原因"), ({"name": "市教育局"}, "现名或曾用名"),
+        ({"numbers": "12<b>"}, "号码只填"),
+        ({"parent": "urban-management"}, "不能移到自己"), ({"is_closed": "on"}, "还有由它负责的事项"),
+        ({"parent": "village-none"}, "没有这个上级单位"), ({"name": " "}, "请填写名称"),
+    ):  # fmt: skip
+        answer = await admin.post(page, **(form | wrong))
+        assert answer.status == 400 and says in await answer.text(), wrong
+    assert (await admin.post(page, **form)).status == 303
+    _, text = await admin.get(page)
+    assert "曾用名：市城市管理局" in text and "市城市管理局 → 市综合行政执法局" in text and "机构改革" in text
+    _, text = await handler.get("/cases")
+    assert "路灯不亮" in text and "待办 · 市综合行政执法局" in text
+    await made(handler, id_, "accept")
+    later = await taken_in(agent)
+    _, text = await dispatcher.get(f"/cases/{later}")
+    assert "建议转办：<b>市综合行政执法局</b>" in text
+    await made(dispatcher, later, "dispatch", unit="urban-management", profile="one_day")
+    await made(handler, later, "accept")
+    _, text = await dispatcher.get("/cases/scores")
+    assert text.count("市综合行政执法局") == 1 and ">市城市管理局<" not in text
+    async with database.read() as session:
+        (deed,) = await audit.newest(session, 1)
+    assert (deed.person, deed.what, deed.whom) == (ADMIN, "register.change", "unit:urban-management")
+
+    found = re.search(r"/cases/edits/([0-9]+)/undo", (await admin.get(page))[1])
+    assert found and (await admin.post(found[0], why="误操作")).status == 303
+    assert (await admin.post(found[0], why="再来")).status == 409
+    _, text = await admin.get(page)
+    assert "<h1>市城市管理局</h1>" in text and "误操作" in text
+    _, text = await handler.get("/cases")
+    assert text.count("路灯不亮") == 2
+
+
+async def test_a_matter_changes_from_its_day_on_and_a_closed_unit_gets_nothing_new(door: Door) -> None:
+    admin, agent, dispatcher = await door.of(ADMIN), await door.of(AGENT), await door.of(DISPATCHER)
+    _, text = await admin.get("/cases/catalogue")
+    lights = re.search(r'<a href="(/cases/matters/[^"]+)">路灯维修</a>', text)
+    taken = re.search(r'<a href="/cases/matters/[^"]+">([^<]+)</a>', text)
+    assert lights and taken and taken[1] != "路灯维修"
+    id_ = await taken_in(agent)
+    form = {"name": "路灯维修", "category": "城市管理", "unit": "housing", "profile": "one_day",
+            "keywords": "路灯", "why": "职责调整"}  # fmt: skip
+    tomorrow = (local_day(clock.now().utc_us) + timedelta(days=1)).isoformat()
+    await admin.get(lights[1])
+    for wrong, says in (
+        ({"unit": "police-none"}, "请选择未停用的负责单位"), ({"from": "2026-13-01"}, "日期格式不对"),
+        ({"profile": "never"}, "请选择办理时限"), ({"category": ""}, "请填写类别"),
+        ({"name": taken[1]}, "已有同名事项"),
+    ):  # fmt: skip
+        answer = await admin.post(lights[1], **(form | wrong))
+        assert answer.status == 400 and says in await answer.text(), wrong
+    assert (await admin.post(lights[1], **(form | {"from": tomorrow}))).status == 303
+    assert "<b>市城市管理局</b>" in (await dispatcher.get(f"/cases/{id_}"))[1], "not before its day"
+    assert (await admin.post(lights[1], **form)).status == 303
+    assert "<b>市住房和城乡建设局</b>" in (await dispatcher.get(f"/cases/{id_}"))[1]
+
+    answer = await admin.post("/cases/units/new", **{
+        "name": "市数据局", "parent": "", "kind": "city", "numbers": "053800010099", "why": "新设"
+    })  # fmt: skip
+    new = answer.headers["Location"]
+    assert answer.status == 303 and "市数据局" in (await dispatcher.get(f"/cases/{id_}"))[1]
+    closing = {"name": "市数据局", "kind": "city", "numbers": "", "is_closed": "on", "why": "并入别局"}
+    assert (await admin.post(new, **closing)).status == 303
+    assert "市数据局" not in (await dispatcher.get(f"/cases/{id_}"))[1]
+    assert '市数据局</a> <span class="chip warn">停用' in (await admin.get("/cases/catalogue"))[1]
+    ended = await admin.post(lights[1], is_ended="on", why="取消")
+    assert ended.status == 303 and lights[1] not in (await admin.get("/cases/catalogue"))[1]
+    undo = re.search(r"/cases/edits/[0-9]+/undo", (await admin.get(lights[1]))[1])
+    assert undo and (await admin.post(undo[0], why="恢复")).status == 303
+    assert lights[1] in (await admin.get("/cases/catalogue"))[1]
