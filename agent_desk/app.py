@@ -14,6 +14,7 @@ from aiohttp import web
 from agent_desk.cases.calls import CallViews
 from agent_desk.cases.contacts import ContactViews
 from agent_desk.cases.desk import Desk
+from agent_desk.cases.figures import FigureViews
 from agent_desk.cases.files import FileViews
 from agent_desk.cases.intake import IntakeViews
 from agent_desk.cases.knowledge import KnowledgeViews
@@ -60,6 +61,7 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(ScoreViews(cases).routes())
     app.add_routes(KnowledgeViews(cases).routes())
     app.add_routes(Doors(settings).routes())
+    app.add_routes(FigureViews(cases).routes())
     app.add_routes(RegisterViews(cases).routes())
     app.add_routes(ContactViews(cases).routes())
     app.add_routes(VisitViews(cases).routes())

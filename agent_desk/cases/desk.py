@@ -22,7 +22,7 @@ from casework.rights import may_see, shown_to
 from casework.store import cases as store
 from casework.store.matters import all_matters
 from casework.store.posts import posts_of
-from casework.words import Refusal
+from casework.words import Part, Refusal
 from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
 from hotline.directory import all_units
@@ -69,6 +69,13 @@ class Desk:
         if case is None or not may_see(case, asker.posts):
             raise web.HTTPForbidden
         return shown_to(case, asker.posts)
+
+    async def platform(self, request: web.Request, session: AsyncSession) -> Asker:
+        """One of the platform's people; a unit's see nothing of other units."""
+        asker = await self.asker(request, session)
+        if all(post.part is Part.UNIT for post in asker.posts):
+            raise web.HTTPForbidden
+        return asker
 
     async def administrator(self, request: web.Request, session: AsyncSession) -> Asker:
         """An administrator, who changes units and catalogue and needs no post for it."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 
 import msgspec
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_desk.cases import shown
+from agent_desk.cases import sheets, shown
 from agent_desk.cases.desk import Asker, Desk, with_database
+from agent_desk.cases.sheets import Sheet
 from casework.organisation import Tree
 from casework.scoring import FORMULAS, Measure, Score, scores
 from casework.store import lists, marks
@@ -24,8 +24,6 @@ _MOST_CASES = 200
 _DECEMBER = 12
 _PATIENCE_S = 60.0
 """A great city's month has some hundred thousand moves."""
-_BOM = "\ufeff"
-"""Without it a spreadsheet program in China takes UTF-8 for GBK."""
 
 
 class ScoreViews:
@@ -38,7 +36,7 @@ class ScoreViews:
         """Every address of the scores."""
         return (
             web.get("/cases/scores", with_database(self.table, _PATIENCE_S)),
-            web.get("/cases/scores.csv", with_database(self.export, _PATIENCE_S)),
+            web.get("/cases/scores.{ending:csv|xlsx}", with_database(self.export, _PATIENCE_S)),
             web.get("/cases/scores/{unit}", with_database(self.unit, _PATIENCE_S)),
         )
 
@@ -87,18 +85,12 @@ class ScoreViews:
         )
 
     async def export(self, request: web.Request) -> web.Response:
-        """The table as CSV."""
+        """The table as a sheet."""
         month = _month(request)
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
             found = await self._scores(session, month, asker, await self._desk.tree(session))
-        name = f"scores-{month:%Y-%m}.csv"
-        return web.Response(
-            text=_BOM + _csv(found, f"{month:%Y-%m}"),
-            content_type="text/csv",
-            charset="utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+        return await sheets.answer(_sheet(found, f"{month:%Y-%m}"), request.match_info["ending"])
 
     async def _scores(self, session: AsyncSession, month: date, asker: Asker, tree: Tree) -> list[Score]:
         """The month's scores that one may see; what a unit did under a former name is its own."""
@@ -130,12 +122,11 @@ def _next(month: date) -> date:
     return month.replace(month=month.month + 1)
 
 
-def _csv(found: list[Score], month: str) -> str:
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(["月份", "单位", "得分", "公式版本", *(f"{one.value}（好/总）" for one in Measure)])
+def _sheet(found: list[Score], month: str) -> Sheet:
+    rows: list[list[sheets.Cell]] = []
     for score in found:
         rates = (score.rates.get(one) for one in Measure)
         counts = (f"{rate.good} / {rate.all}" if rate else "" for rate in rates)
-        table.writerow([month, score.unit, score.points, score.version, *counts])
-    return out.getvalue()
+        rows.append([month, score.unit, Decimal(score.points), score.version, *counts])
+    head = ["月份", "单位", "得分", "公式版本", *(f"{one.value}（好/总）" for one in Measure)]
+    return Sheet(f"scores-{month}", head, rows)

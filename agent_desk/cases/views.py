@@ -31,6 +31,7 @@ from hotline import audit, clock
 from hotline.audit import Deed
 from hotline.identity.people import names_of_all
 from hotline.identity.roles import Role
+from hotline.local_time import date_time
 from hotline.numbers import describe
 
 MOST = 100
@@ -58,6 +59,7 @@ class CaseViews:
             web.get("/cases/ledger", with_database(self.ledger)),
             web.get("/cases/find", with_database(self.find)),
             web.get(CASE_PATH, with_database(self.case)),
+            web.get(CASE_PATH + "/print", with_database(self.paper)),
             web.post(CASE_PATH + "/number", with_database(self.number)),
             web.post(CASE_PATH + "/{move:[a-z_]+}", with_database(self.move)),
         )
@@ -115,6 +117,25 @@ class CaseViews:
             asker = await self._desk.asker(request, session)
             case = await self._desk.seen(request, session, asker)
             return await self._case_page(request, session, asker, case)
+
+    async def paper(self, request: web.Request) -> web.Response:
+        """One case for paper: what was asked, what was done; nothing to click, the number masked."""
+        now_us = clock.now().utc_us
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            case = await self._desk.seen(request, session, asker)
+            names = await names_of_all(session)
+            entries = shown.time_line(await history_of(session, case.id), names)[::-1]
+            kept = await files.files_of(session, case.id)
+        return self._desk.page(
+            request,
+            "print",
+            asker,
+            case=shown.whole(case, now_us),
+            entries=entries,
+            files=kept,
+            printed=date_time(now_us)[:16],
+        )
 
     async def move(self, request: web.Request) -> web.Response:
         """Make a move; refused, the page comes back with the reason and what was typed."""
@@ -201,9 +222,7 @@ class CaseViews:
         """The ledger of supervision (督办台账): what is open, and the last entries and closing notes."""
         now_us = clock.now().utc_us
         async with self._desk.database.read() as session:
-            asker = await self._desk.asker(request, session)
-            if all(post.part is Part.UNIT for post in asker.posts):
-                raise web.HTTPForbidden
+            asker = await self._desk.platform(request, session)
             cases = await lists.supervised(session, MOST)
             entries = await lists.ledger(session, MOST)
             names = await names_of_all(session)

@@ -225,6 +225,7 @@ async def test_axe_finds_nothing_on_the_pages_of_casework_in_any_light(
     found: list[str] = []
     for name in (
         "cases", "cases/find?q=路灯", "cases/new", "cases/next", "cases/ledger", "cases/scores",
+        "cases/figures?by=UNIT", "cases/days",
         "cases/catalogue", "knowledge", "knowledge?q=路灯", "knowledge/new", "knowledge/missed",
     ):  # fmt: skip
         await visitor.page.goto(f"{base}/{name}")

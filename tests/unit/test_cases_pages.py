@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from openpyxl import load_workbook
 
 from agent_desk.app import serve
 from casework import city
@@ -883,3 +885,36 @@ async def test_a_matter_changes_from_its_day_on_and_a_closed_unit_gets_nothing_n
     undo = re.search(r"/cases/edits/[0-9]+/undo", (await admin.get(lights[1]))[1])
     assert undo and (await admin.post(undo[0], why="恢复")).status == 303
     assert lights[1] in (await admin.get("/cases/catalogue"))[1]
+
+
+async def test_figures_lead_to_their_cases_and_leave_as_sheets_that_run_nothing(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    handler = await door.of(HANDLERS["urban-management"])
+    evil = await taken_in(agent, title="=cmd|' /C calc'!A0", topic="=1+1", text="<i>字</i>")
+    await made(dispatcher, evil, "dispatch", unit="urban-management", profile="one_day")
+    for path in ("figures", "figures.xlsx", "figures.csv", "figures/behind?what=OPEN", "days", "days.xlsx"):
+        assert (await handler.get(f"/cases/{path}"))[0] == 403, path
+        assert (await raw(dispatcher, f"/cases/{path}"))[0] == 200, path
+    _, text = await dispatcher.get("/cases/figures?by=UNIT")
+    found = re.search(r'href="(/cases/figures/behind[^"]+what=OPEN)">1</a>', text)
+    assert found and "市城市管理局" in text and "口径：" in text and "÷" in text
+    _, text = await dispatcher.get(found[1].replace("&amp;", "&"))
+    assert "市城市管理局 · 在办（1 件）" in text and f"/cases/{evil}" in text
+    assert (await dispatcher.get("/cases/figures/behind?what=EVIL"))[0] == 404
+    for wrong in ("from=2026-13-01", "from=2020-01-01&to=2026-11-01"):
+        assert (await dispatcher.get(f"/cases/figures?{wrong}"))[0] == 400
+    _, body = await raw(dispatcher, "/cases/figures.csv?by=TOPIC")
+    assert b"'=1+1," in body and b"\n=1+1" not in body
+    _, body = await raw(dispatcher, "/cases/figures.xlsx?by=TOPIC")
+    assert load_workbook(io.BytesIO(body)).active["A2"].value == "'=1+1"
+    _, body = await raw(dispatcher, "/cases/scores.xlsx")
+    assert load_workbook(io.BytesIO(body)).active["A1"].value == "月份"
+
+    _, text = await dispatcher.get(f"/cases/{evil}/print")
+    assert "流转记录" in text and "&lt;i&gt;字" in text and CITIZEN not in text and "138****6987" in text
+    assert (await (await door.of(HANDLERS["heating"])).get(f"/cases/{evil}/print"))[0] == 403
+
+
+async def raw(browser: Browser, path: str) -> tuple[int, bytes]:
+    async with browser.http.get(browser.base + path) as answer:
+        return answer.status, await answer.read()
