@@ -19,6 +19,7 @@ from casework.catalogue import Matter
 from casework.moves import Actor
 from casework.organisation import Tree
 from casework.rights import may_see, shown_to
+from casework.spelling import Vocabulary, words_of
 from casework.store import cases as store
 from casework.store.matters import all_matters
 from casework.store.posts import posts_of
@@ -54,6 +55,8 @@ class Desk:
         self.settings = settings
         self.database = database
         self._sessions = sessions
+        self._words: tuple[str, ...] = ()
+        self._vocabulary = Vocabulary(())
 
     async def asker(self, request: web.Request, session: AsyncSession) -> Asker:
         """Whoever has a post, asked of the database anew: one that was taken away is gone at once."""
@@ -87,6 +90,22 @@ class Desk:
     async def matters(self, session: AsyncSession) -> list[Matter]:
         """The catalogue as it is in force now."""
         return await all_matters(session, clock.now().utc_us)
+
+    async def as_meant(
+        self, session: AsyncSession, words: str, search: Callable[[str], Awaitable[list[T]]]
+    ) -> tuple[list[T], str]:
+        """What a search finds, and, where it finds nothing as typed, the words that were meant instead."""
+        found = await search(words)
+        if found or not words:
+            return found, ""
+        spoken = words_of(await self.matters(session), await all_units(session))
+        if spoken != self._words:
+            self._words, self._vocabulary = spoken, await asyncio.to_thread(Vocabulary, spoken)
+        for reading in await asyncio.to_thread(self._vocabulary.meant, words):
+            found = await search(reading)
+            if found:
+                return found, reading
+        return [], ""
 
     async def tree(self, session: AsyncSession) -> Tree:
         """The units as they are now."""

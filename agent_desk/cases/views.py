@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,7 +27,7 @@ from casework.service import history_of, move_case
 from casework.store import cases as store
 from casework.store import files, lists
 from casework.store.lists import Wanted
-from casework.words import PLATFORM, CaseState, Part, Refusal
+from casework.words import PLATFORM, CaseState, Kind, Part, Refusal
 from hotline import audit, clock
 from hotline.audit import Deed
 from hotline.identity.people import names_of_all
@@ -41,6 +42,7 @@ _QUEUES: dict[Part, tuple[str, tuple[CaseState, ...]]] = {
     Part.REVIEWER: ("待审核", (CaseState.REPLIED,)),
     Part.VISITOR: ("待回访", (CaseState.REVIEWED, CaseState.VISITING)),
 }
+_FILTERS = ("q", "state", "kind", "topic", "unit", "from", "to", "supervised", "overdue")
 _DECIDERS = frozenset({Part.DISPATCHER, Part.SUPERVISOR})
 
 
@@ -87,23 +89,31 @@ class CaseViews:
         raise web.HTTPSeeOther("/cases")
 
     async def find(self, request: web.Request) -> web.Response:
-        """Cases by number, words of the title, state, unit and day of intake."""
+        """Cases by number, words (pinyin and slips too), state, kind, matter, unit, day, and what presses."""
         now_us = clock.now().utc_us
-        message, found = "", []
+        message, meant = "", ""
+        found: list[Case] = []
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            tree = await self._desk.tree(session)
+            tree, matters = await self._desk.tree(session), await self._desk.matters(session)
             try:
                 wanted = _wanted(request, asker)
             except BadForm as error:
                 message = str(error)
             else:
-                found = await lists.found(session, wanted, MOST)
+                found, meant = await self._desk.as_meant(
+                    session,
+                    wanted.words,
+                    lambda words: lists.found(session, msgspec.structs.replace(wanted, words=words), MOST),
+                )
         return self._desk.page(
             request,
             "find",
             asker,
-            form={name: request.query.get(name, "") for name in ("q", "state", "unit", "from", "to")},
+            form={name: request.query.get(name, "") for name in _FILTERS},
+            kinds=[kind.value for kind in Kind],
+            matters=matters,
+            meant=meant,
             states=[(state.value, state.label) for state in CaseState],
             units=[unit.name for unit in tree.below(PLATFORM)],
             cases=[shown.line(case, now_us) for case in found],
@@ -320,6 +330,10 @@ def _wanted(request: web.Request, asker: Asker) -> Wanted:
         words="" if is_number else words,
         state=request.query.get("state", "")[:16],
         unit=request.query.get("unit", "")[:60],
+        kind=request.query.get("kind", "")[:8],
+        topic=request.query.get("topic", "").strip()[:60],
+        is_supervised="supervised" in request.query,
+        overdue_us=clock.now().utc_us if "overdue" in request.query else 0,
         since_us=forms.day_us(request.query.get("from", ""), 0),
         until_us=forms.day_us(request.query.get("to", ""), 1),
         units=tuple(post.unit for post in asker.posts) if is_unit else None,

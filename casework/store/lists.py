@@ -45,6 +45,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     words: str = ""
     state: str = ""
     unit: str = ""
+    kind: str = ""
+    topic: str = ""
+    is_supervised: bool = False
+    overdue_us: int = 0
+    """Whose time was over at this instant, and that are still at a unit; 0 for any."""
     since_us: int = 0
     until_us: int = 0
     units: tuple[str, ...] | None = None
@@ -139,6 +144,14 @@ def _filtered(wanted: Wanted) -> Select[CaseRow]:
         query = query.where(CaseRow.state == wanted.state)
     if wanted.unit:
         query = query.where(CaseRow.unit == wanted.unit)
+    if wanted.kind:
+        query = query.where(CaseRow.kind == wanted.kind)
+    if wanted.topic:
+        query = query.where(CaseRow.topic == wanted.topic)
+    if wanted.is_supervised:
+        query = query.where(CaseRow.level > "")
+    if wanted.overdue_us:
+        query = query.where(CaseRow.due_us > 0, CaseRow.due_us <= wanted.overdue_us, _is_in(AT_UNIT))
     if wanted.since_us:
         query = query.where(CaseRow.created_us >= wanted.since_us)
     if wanted.until_us:

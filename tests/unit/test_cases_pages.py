@@ -17,6 +17,7 @@ from openpyxl import load_workbook
 
 from agent_desk.app import serve
 from casework import city
+from casework.faq import seed_knowledge
 from casework.history import move_of
 from casework.moves import Actor
 from casework.service import NewCase, history_of, open_case
@@ -637,7 +638,7 @@ async def test_the_agents_page_is_told_what_answers_the_citizen_and_reports_what
         "unit": "市人力资源和社会保障局",
         "until": "2099-12-31",
     }
-    assert json.loads((await agent.get("/api/knowledge?q="))[1]) == {"entries": []}
+    assert json.loads((await agent.get("/api/knowledge?q="))[1]) == {"entries": [], "meant": ""}
     headers = {"Origin": agent.base, "X-Form-Word": agent.word}
     path = agent.base + "/api/knowledge/missed"
     for body, status, is_counted in (
@@ -918,3 +919,27 @@ async def test_figures_lead_to_their_cases_and_leave_as_sheets_that_run_nothing(
 async def raw(browser: Browser, path: str) -> tuple[int, bytes]:
     async with browser.http.get(browser.base + path) as answer:
         return answer.status, await answer.read()
+
+
+async def test_pinyin_and_slips_find_what_was_meant_and_filters_hold_together(
+    door: Door, database: Database
+) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    lights = await taken_in(agent, topic="路灯维修", kind="投诉")
+    await taken_in(agent, title="停水", text="两天了", topic="停水", kind="咨询")
+    for typed in ("路灯", "ludeng", "ldwx", "路登"):
+        _, text = await dispatcher.get(f"/cases/find?q={typed}")
+        assert f"/cases/{lights}" in text and text.count("<b>停水</b>") == 0, typed
+        assert ("按“路灯" in text) == (typed != "路灯"), typed
+    for query, is_found in (
+        ("kind=投诉", True), ("kind=咨询", False), ("topic=路灯维修", True), ("topic=停水", False),
+        ("kind=投诉&topic=路灯维修&q=ldwx&state=intake", True), ("q=ldwx&overdue=on", False),
+        ("supervised=on", False),
+    ):  # fmt: skip
+        assert (f"/cases/{lights}" in (await dispatcher.get(f"/cases/find?{query}"))[1]) == is_found, query
+    async with database.begin() as session:
+        await seed_knowledge(session, UNITS, "n1", clock.now().utc_us, 40)
+    _, text = await agent.get("/api/knowledge?q=ldwx")
+    told = json.loads(text)
+    assert told["entries"] and told["meant"].startswith("路灯")
+    assert json.loads((await agent.get("/api/knowledge?q=qqq"))[1]) == {"entries": [], "meant": ""}
