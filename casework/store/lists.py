@@ -18,6 +18,7 @@ from casework.store.tables import (
     AS_LEDGER,
     AS_OPEN,
     AS_SUPERVISED,
+    AS_TO_VISIT,
     AS_WATCHED,
     CaseMoveRow,
     CasePartyRow,
@@ -84,7 +85,7 @@ async def supervised(session: AsyncSession, limit: int) -> list[Case]:
 
 async def visits_due(session: AsyncSession, now_us: int, limit: int) -> list[Case]:
     """The cases whose citizens are to be called now (回访), the longest due first."""
-    query = select(CaseRow).where(CaseRow.visit_due_us > 0, CaseRow.visit_due_us <= now_us)
+    query = select(CaseRow).where(AS_TO_VISIT, CaseRow.visit_due_us <= now_us)
     return await _read(session, query.order_by(CaseRow.visit_due_us, CaseRow.id), limit)
 
 
@@ -149,9 +150,10 @@ def _filtered(wanted: Wanted) -> Select[CaseRow]:
     if wanted.topic:
         query = query.where(CaseRow.topic == wanted.topic)
     if wanted.is_supervised:
-        query = query.where(CaseRow.level > "")
+        query = query.where(AS_SUPERVISED)
     if wanted.overdue_us:
-        query = query.where(CaseRow.due_us > 0, CaseRow.due_us <= wanted.overdue_us, _is_in(AT_UNIT))
+        is_over = (CaseRow.due_us > 0, CaseRow.due_us <= wanted.overdue_us)
+        query = query.where(AS_OPEN, _is_in(AT_UNIT), *is_over)
     if wanted.since_us:
         query = query.where(CaseRow.created_us >= wanted.since_us)
     if wanted.until_us:
