@@ -177,6 +177,9 @@ def is_late(case: Case, move: Move, now_us: int) -> bool:
             return now_us >= ends_us(dispatch, case.created_us, _NO_CALENDAR)
         case m.Accept():
             return now_us >= case.accept_due_us
+        case m.Start():
+            on_site = PROFILES[case.profile].on_site
+            return on_site is not None and now_us >= ends_us(on_site, case.received_us, _NO_CALENDAR)
         case m.Reply() | m.CloseSigned():
             return 0 < case.due_us <= now_us
         case _:

@@ -102,6 +102,12 @@ async def do(person: Visitor, number: str, move: str, **fields: str) -> None:
     await form.locator("button.primary").click()
 
 
+async def points(supervisor: Visitor) -> float:
+    """The score of the only unit that has one yet."""
+    await supervisor.page.goto(f"{supervisor.base}/cases/scores")
+    return float(await supervisor.page.inner_text("#scores td b"))
+
+
 async def test_one_case_goes_the_whole_loop_through_the_hands_of_six_people(come: Come) -> None:
     agent, dispatcher = await come(AGENT), await come(DISPATCHER)
     handler, reviewer = await come(handler_of("taishan-district"), PHONE), await come(REVIEWER)
@@ -141,7 +147,9 @@ async def test_one_case_goes_the_whole_loop_through_the_hands_of_six_people(come
     await do(handler, number, "reply", reason="已劝离", is_citizen_told="on")
 
     await do(reviewer, number, "pass_review")
+    before_visit = await points(supervisor)
     await do(visitor, number, "visited", satisfaction="不满意", reason="第二天又来了")
+    assert await points(supervisor) < before_visit
     await visitor.until("#state", "办理中")
     for _ in range(3):
         await do(agent, number, "urge", reason="又来电催问")
@@ -162,8 +170,7 @@ async def test_one_case_goes_the_whole_loop_through_the_hands_of_six_people(come
     await supervisor.page.click("#scores a")
     await supervisor.page.click("text=回访满意率")
     await supervisor.until(".case-rows", "失分")
-    points = float(await supervisor.page.inner_text("#points"))
-    assert 0 < points < 100
+    assert 0 < float(await supervisor.page.inner_text("#points")) < 100
     for person in (agent, dispatcher, handler, reviewer, visitor):
         assert person.complaints == []
     assert [line for line in supervisor.complaints if "409" not in line] == []
