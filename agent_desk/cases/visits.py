@@ -63,10 +63,13 @@ class VisitViews:
         )
 
     async def due(self, request: web.Request) -> web.Response:
-        """Whom to call now, the longest due first, and who has begun with it; 403 without the post."""
+        """Whom to call now, the longest due first, and who has begun; null for whoever visits nobody."""
+        api_session_of(request)
         now_us = clock.now().utc_us
         async with self._desk.database.read() as session:
-            await self._visitor(request, session)
+            asker = await self._desk.asker(request, session)
+            if _as_visitor(asker) is None:
+                return web.json_response({"visits": None})
             cases = await lists.visits_due(session, now_us, MOST)
             held = await claims.claims_on(session, [case.id for case in cases])
         holders = {id_: claim.person for id_, claim in held.items() if claim.is_held(now_us)}
@@ -105,7 +108,7 @@ class VisitViews:
     async def _visitor(self, request: web.Request, session: AsyncSession) -> tuple[Asker, Actor]:
         api_session_of(request)
         asker = await self._desk.asker(request, session)
-        actor = next((post for post in asker.posts if post.part is Part.VISITOR), None)
+        actor = _as_visitor(asker)
         if actor is None:
             raise web.HTTPForbidden
         return asker, actor
@@ -134,6 +137,10 @@ async def with_call(session: AsyncSession, case: Case, move: Move) -> Move:
     if last in {attempt.conversation for attempt in case.attempts}:
         return move
     return msgspec.structs.replace(move, conversation=last)
+
+
+def _as_visitor(asker: Asker) -> Actor | None:
+    return next((post for post in asker.posts if post.part is Part.VISITOR), None)
 
 
 def _move(heard: Heard | NotHeard, actor: Actor) -> Move:

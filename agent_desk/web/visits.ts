@@ -32,13 +32,14 @@ export class Visits {
     setInterval(() => void this.load(), EVERY_MS);
   }
 
-  // Whoever has no visitor's post is refused, and sees no such tab.
+  // Whoever has no visitor's post is told so, and sees no such tab.
   async load(): Promise<void> {
     const answer = await fetch("/api/visits").catch(() => null);
-    if (answer?.status === 403) return;
-    if (answer?.ok) this.visits = (await answer.json()).visits;
+    const visits: readonly Visit[] | null | undefined = answer?.ok ? (await answer.json()).visits : undefined;
+    if (visits === null) return;
+    if (visits) this.visits = visits;
     byId("tab-visits").hidden = false;
-    setText(byId("no-visits"), answer?.ok ? "现在没有待回访的工单" : "回访列表暂不可用，稍后自动重试");
+    setText(byId("no-visits"), visits ? "现在没有待回访的工单" : "回访列表暂不可用，稍后自动重试");
     this.paint();
   }
 

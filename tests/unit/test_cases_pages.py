@@ -709,7 +709,8 @@ async def test_a_visitor_calls_at_one_click_and_the_call_stands_in_the_case_with
     (visit,) = json.loads(text)["visits"]
     assert (visit["id"], visit["tries"], visit["taken_by"]) == (id_, 0, "")
     assert "路灯不亮" in visit["script"] and CITIZEN not in text
-    assert (await dispatcher.get("/api/visits"))[0] == 403
+    assert json.loads((await dispatcher.get("/api/visits"))[1]) == {"visits": None}
+    assert (await asked(dispatcher, f"/api/cases/{id_}/visit/take", {}))[0] == 403
 
     assert await asked(agent, f"/api/cases/{id_}/visit/take", {}) == (200, {"number": CITIZEN})
     status, told = await asked(other, f"/api/cases/{id_}/visit/take", {})
