@@ -25,7 +25,7 @@ KNOWN_ANSWERS = 40
 """Entries of its knowledge base: enough to look around, and it starts at once."""
 
 _VISITORS = ("1001", "1003")
-"""Agents who also visit back."""
+"""Agents who also visit back, as far as there are so many."""
 
 
 def demo_number(n: int) -> str:
@@ -49,10 +49,12 @@ async def seed(settings: Settings) -> None:
         units, password = city.demo_units(), demo_password(settings)
         async with database.begin() as session:
             await directory.save_units(session, units)
-            made = await seed_people(session, demo_people(settings.seats.count), password, now_us)
+            people = demo_people(settings.seats.count)
+            made = await seed_people(session, people, password, now_us)
             await session.flush()
-            for number in _VISITORS[:made]:
-                await give_posts(session, number, [Post(Part.VISITOR)])
+            for person in people if made else ():
+                if person.number in _VISITORS:
+                    await give_posts(session, person.number, [Post(Part.VISITOR)])
             await save_matters(session, city.matters(units))
             await seed_staff(session, staff(units), password, now_us)
             await seed_knowledge(session, units, settings.node, now_us, KNOWN_ANSWERS)
