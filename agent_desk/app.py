@@ -13,18 +13,23 @@ from aiohttp import web
 
 from agent_desk.api import app as api
 from agent_desk.api.door import Door
+from agent_desk.cases.calls import CallViews
+from agent_desk.cases.contacts import ContactViews
 from agent_desk.cases.desk import Desk
+from agent_desk.cases.figures import FigureViews
 from agent_desk.cases.files import FileViews
 from agent_desk.cases.intake import IntakeViews
 from agent_desk.cases.knowledge import KnowledgeViews
+from agent_desk.cases.register import RegisterViews
 from agent_desk.cases.scores import ScoreViews
 from agent_desk.cases.views import CaseViews
+from agent_desk.cases.visits import VisitViews
 from agent_desk.doors import Doors
 from agent_desk.floor import Floor
 from agent_desk.guard import Guard
 from agent_desk.ivr.views import IvrViews
 from agent_desk.open311.views import Open311
-from agent_desk.recordings import RecordingViews
+from agent_desk.recordings import RecordingViews, Sounds
 from agent_desk.sessions import Sessions
 from agent_desk.views import Views
 from casework import clockwork
@@ -50,9 +55,11 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app = web.Application(middlewares=[guard], client_max_size=MOST_BYTES)
     floor = Floor(settings, keys.push_key)
     app.add_routes(Views(settings, keys, database, sessions, floor).routes())
-    app.add_routes(RecordingViews(settings, database, sessions).routes())
+    sounds = Sounds(settings, database)
+    app.add_routes(RecordingViews(settings, database, sessions, sounds).routes())
     cases = Desk(settings, database, sessions)
     app.add_routes(FileViews(cases).routes())
+    app.add_routes(CallViews(cases, sounds).routes())
     app.add_routes(CaseViews(cases).routes())
     app.add_routes(IntakeViews(cases).routes())
     app.add_routes(ScoreViews(cases).routes())
@@ -62,6 +69,10 @@ def make_app(settings: Settings, keys: Secrets, database: Database) -> web.Appli
     app.add_routes(api.routes(door))
     app.add_routes(Open311(settings, database, door).routes())
     app.add_routes(Doors(settings).routes())
+    app.add_routes(FigureViews(cases).routes())
+    app.add_routes(RegisterViews(cases).routes())
+    app.add_routes(ContactViews(cases).routes())
+    app.add_routes(VisitViews(cases).routes())
 
     async def watch(_app: web.Application) -> AsyncIterator[None]:
         floor.start()

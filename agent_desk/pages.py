@@ -42,7 +42,7 @@ OUTCOME_ZH = {
     Outcome.MESSAGE: "留言",
 }
 RATING_ZH = ("未评价", "非常满意", "满意", "基本满意", "不满意", "非常不满意")
-"""By the key that the citizen pressed; 0 for none."""
+"""评价 by the key that the citizen pressed, as the recorded question offers them; 0: none was."""
 
 
 @functools.cache

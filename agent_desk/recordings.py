@@ -72,14 +72,73 @@ class Playings:
         self._begun[playing] = now_us
 
 
+class Sounds:
+    """Gives recordings out. Each playing and each download is written down before a byte of it goes out."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._root = settings.recordings
+        self._database = database
+        self._playings = Playings()
+
+    async def give(self, request: web.Request, *, answered_by: str, may_download: bool) -> web.StreamResponse:
+        """One direction of a recording, whole or in part (Range); who may hear it was asked before.
+
+        `answered_by`: only of a call that this agent answered; "" for any. What cannot be written into the
+        audit trail is not played.
+        """
+        session = api_session_of(request)
+        is_download = "download" in request.query
+        try:
+            async with asyncio.timeout(_DATABASE_S):
+                async with self._database.read() as reading:
+                    await check_person(reading, session)
+                    file = await self._file(request, reading, answered_by)
+                if is_download and not may_download:
+                    raise web.HTTPForbidden
+                await self._write_down(request, session, is_download=is_download)
+        except FAILURES as error:
+            log.error("recording not played: the database is not there", why=reason(error))
+            return web.json_response({"message": "暂时不能播放录音，请稍后再试"}, status=503)
+        headers = {"Content-Type": "audio/flac"}
+        if is_download:
+            headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
+        return web.FileResponse(file, headers=headers)
+
+    async def _write_down(self, request: web.Request, session: Session, *, is_download: bool) -> None:
+        """An entry in the audit trail for each playing and each download. Raises what the database raises."""
+        playing, now_us = _playing(request), clock.now().utc_us
+        if not is_download and not self._playings.is_new(playing, _first_byte(request), now_us):
+            return
+        async with self._database.begin() as writing:
+            await audit.record(writing, _deed(session, playing, is_download=is_download), now_us)
+        if not is_download:
+            self._playings.note(playing, now_us)
+
+    async def _file(self, request: web.Request, reading: AsyncSession, answered_by: str) -> Path:
+        """The file, if it is there and may be heard; otherwise there is no such page."""
+        of = request.match_info
+        path = await recordings.path_of(reading, of["conversation"], of["direction"], answered_by=answered_by)
+        if path is None:
+            raise web.HTTPNotFound
+        try:
+            file = recordings.inside(self._root, path)
+        except recordings.OutOfPlace:
+            log.error("recording out of place", conversation=of["conversation"])
+            raise web.HTTPNotFound from None
+        if not file.is_file():
+            log.error("recording is gone", conversation=of["conversation"], direction=of["direction"])
+            raise web.HTTPNotFound
+        return file
+
+
 class RecordingViews:
     """The handlers, with what they share."""
 
-    def __init__(self, settings: Settings, database: Database, sessions: Sessions) -> None:
+    def __init__(self, settings: Settings, database: Database, sessions: Sessions, sounds: Sounds) -> None:
         self._settings = settings
         self._database = database
         self._sessions = sessions
-        self._playings = Playings()
+        self._sounds = sounds
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """The addresses of recordings."""
@@ -108,56 +167,12 @@ class RecordingViews:
         return self._page(request, session, form, calls, message)
 
     async def sound(self, request: web.Request) -> web.StreamResponse:
-        """One direction of a recording, whole or in part (Range). Written into the audit trail beforehand;
-        what cannot be written is not played.
-        """
+        """One direction of a recording to those who hear all, or who answered that call."""
         session = api_session_of(request)
-        is_download = "download" in request.query
-        try:
-            async with asyncio.timeout(_DATABASE_S):
-                async with self._database.read() as reading:
-                    await check_person(reading, session)
-                    file = await self._file(request, reading, session)
-                if is_download and session.person.role not in HEARS_ALL:
-                    raise web.HTTPForbidden
-                await self._write_down(request, session, is_download=is_download)
-        except FAILURES as error:
-            log.error("recording not played: the database is not there", why=reason(error))
-            return web.json_response({"message": "暂时不能播放录音，请稍后再试"}, status=503)
-        headers = {"Content-Type": "audio/flac"}
-        if is_download:
-            headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
-        return web.FileResponse(file, headers=headers)
-
-    async def _write_down(self, request: web.Request, session: Session, *, is_download: bool) -> None:
-        """An entry in the audit trail for each playing and each download. Raises what the database raises."""
-        playing, now_us = _playing(request), clock.now().utc_us
-        if not is_download and not self._playings.is_new(playing, _first_byte(request), now_us):
-            return
-        async with self._database.begin() as writing:
-            await audit.record(writing, _deed(session, playing, is_download=is_download), now_us)
-        if not is_download:
-            self._playings.note(playing, now_us)
-
-    async def _file(self, request: web.Request, reading: AsyncSession, session: Session) -> Path:
-        """The file, if it is there and this person may hear it; otherwise there is no such page."""
-        if session.person.role is not Role.AGENT and session.person.role not in HEARS_ALL:
+        role = session.person.role
+        if role is not Role.AGENT and role not in HEARS_ALL:
             raise web.HTTPNotFound
-        of = request.match_info
-        path = await recordings.path_of(
-            reading, of["conversation"], of["direction"], answered_by=_own(session)
-        )
-        if path is None:
-            raise web.HTTPNotFound
-        try:
-            file = recordings.inside(self._settings.recordings, path)
-        except recordings.OutOfPlace:
-            log.error("recording out of place", conversation=of["conversation"])
-            raise web.HTTPNotFound from None
-        if not file.is_file():
-            log.error("recording is gone", conversation=of["conversation"], direction=of["direction"])
-            raise web.HTTPNotFound
-        return file
+        return await self._sounds.give(request, answered_by=_own(session), may_download=role in HEARS_ALL)
 
     def _wanted(self, form: Mapping[str, str]) -> Wanted:
         """The search as typed; without number and day, today's calls."""
@@ -190,36 +205,37 @@ class RecordingViews:
             city=self._settings.city,
             person=session.person,
             form={name: form.get(name, "") for name in ("number", "agent", "day")},
-            calls=[self._line(call) for call in calls[:MOST]],
+            calls=[shown(call, self._settings) for call in calls[:MOST]],
             has_more=len(calls) > MOST,
             hears_all=session.person.role in HEARS_ALL,
             message=message,
         )
         return web.Response(text=text, content_type="text/html", charset="utf-8")
 
-    def _line(self, call: RecordedCall) -> dict[str, object]:
-        """A call as the table shows it: the number masked."""
-        city = self._settings
-        return {
-            "conversation": call.conversation,
-            "time": date_time(call.started_us),
-            "number": describe(call.number, city.area_code, city.city).masked,
-            "agent": call.agent,
-            "seat": call.seat,
-            "outcome": pages.OUTCOME_ZH[call.outcome] if call.outcome is not None else "",
-            "talk": duration(call.talk_ms / 1000) if call.talk_ms else "",
-            "rating": pages.RATING_ZH[call.rating] if call.rating is not None else "",
-            "has_remark": call.has_remark,
-            "tracks": [
-                {
-                    "direction": track.direction.value,
-                    "label": track.direction.label,
-                    "is_there": track.is_there,
-                    "note": _note(track),
-                }
-                for track in call.tracks
-            ],
-        }
+
+def shown(call: RecordedCall, settings: Settings) -> dict[str, object]:
+    """A call as a page shows it: the number masked."""
+    return {
+        "conversation": call.conversation,
+        "time": date_time(call.started_us),
+        "way": "外呼" if call.is_outbound else "来电",
+        "number": describe(call.number, settings.area_code, settings.city).masked,
+        "agent": call.agent,
+        "seat": call.seat,
+        "outcome": pages.OUTCOME_ZH[call.outcome] if call.outcome is not None else "",
+        "talk": duration(call.talk_ms / 1000) if call.talk_ms else "",
+        "rating": pages.RATING_ZH[call.rating] if call.rating is not None else "",
+        "has_remark": call.has_remark,
+        "tracks": [
+            {
+                "direction": track.direction.value,
+                "label": track.direction.label,
+                "is_there": track.is_there,
+                "note": _note(track),
+            }
+            for track in call.tracks
+        ],
+    }
 
 
 def _note(track: recordings.Track) -> str:

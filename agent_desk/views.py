@@ -20,6 +20,7 @@ from agent_desk.guard import api_session_of as _api_session
 from agent_desk.guard import session_of as _session
 from agent_desk.sessions import COOKIE, LIFETIME_US, Session, Sessions
 from casework.case import NAME_LIMIT, TEXT_LIMIT
+from casework.store.claims import HELD_US
 from casework.words import Kind
 from ctiserver import missed
 from ctiserver.curves import curves
@@ -216,15 +217,13 @@ class Views:
     async def missed(self, request: web.Request) -> web.Response:
         """Who called in vain of late and waits to be called back (漏接)."""
         _api_session(request)
-        since_us = clock.now().utc_us - MISSED_DAYS * 86_400 * SECOND_US
+        now_us = clock.now().utc_us
+        since_us = now_us - MISSED_DAYS * 86_400 * SECOND_US
         callers = await self._known("missed", lambda asked: missed.waiting(asked, since_us, MOST_MISSED))
         if callers is None:
             return web.json_response({"message": "漏接列表暂不可用，稍后自动重试"}, status=503)
         area, city = self._settings.area_code, self._settings.city
-        listed = [
-            {**msgspec.structs.asdict(each), "masked": describe(each.number, area, city).masked}
-            for each in callers
-        ]
+        listed = [_told(each, describe(each.number, area, city).masked, now_us) for each in callers]
         return web.json_response({"callers": listed})
 
     async def workday(self, request: web.Request) -> web.Response:
@@ -297,6 +296,12 @@ class Views:
         response.set_cookie(
             COOKIE, value, max_age=max_age, path="/", httponly=True, samesite="Strict", secure=is_secure
         )
+
+
+def _told(caller: missed.MissedCaller, masked: str, now_us: int) -> dict[str, object]:
+    """A missed caller as the page is told; whoever began long ago has given it up."""
+    holder = caller.taken_by if caller.taken_us + HELD_US > now_us else ""
+    return msgspec.structs.asdict(caller) | {"masked": masked, "taken_by": holder}
 
 
 def _html(text: str, status: int = 200) -> web.Response:

@@ -19,7 +19,7 @@ from casework.deadlines import (
 )
 from casework.lights import next_turn_us
 from casework.moves import Move
-from casework.visits import Attempt, hindrance, is_given_up
+from casework.visits import VISITED_IN, Attempt, due_us, hindrance, is_given_up
 from casework.words import (
     FINISHED,
     PLATFORM,
@@ -107,6 +107,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Visits that reached nobody, since the last reply."""
     visited: m.Visited | None = None
     """What the citizen said of the last reply."""
+    visit_due_us: int = 0
+    """When the citizen is to be called and asked; 0 for not."""
+    visit_warned_us: int = 0
+    """The `visit_due_us` that was not kept and has been warned of."""
     ending: Ending = Ending.NONE
     master: str = ""
     supervision: Supervision | None = None
@@ -158,7 +162,11 @@ def step(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Refu
         return refusal
     try:
         after = _after(case, move, now_us, calendar)
-        return after if isinstance(after, Refusal) else _with(after, wake_us=next_turn_us(after, calendar))
+        if isinstance(after, Refusal):
+            return after
+        if after.state not in VISITED_IN or after.visited is not None:
+            after = _with(after, visit_due_us=0)
+        return _with(after, wake_us=next_turn_us(after, calendar))
     except NoCalendarYear:
         return Refusal.NO_CALENDAR
 
@@ -171,6 +179,9 @@ def is_late(case: Case, move: Move, now_us: int) -> bool:
             return now_us >= ends_us(dispatch, case.created_us, _NO_CALENDAR)
         case m.Accept():
             return now_us >= case.accept_due_us
+        case m.Start():
+            on_site = PROFILES[case.profile].on_site
+            return on_site is not None and now_us >= ends_us(on_site, case.received_us, _NO_CALENDAR)
         case m.Reply() | m.CloseSigned():
             return 0 < case.due_us <= now_us
         case _:
@@ -216,12 +227,12 @@ def _after(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Re
         case m.Reply():
             return _reply(case, move)
         case m.PassReview():
-            return _with(case, state=CaseState.REVIEWED) if _is_other(case, move) else Refusal.OWN_WORK
+            passed = {"state": CaseState.REVIEWED, "visit_due_us": due_us((), now_us)}
+            return _with(case, **passed) if _is_other(case, move) else Refusal.OWN_WORK
         case m.SendBack():
             return _send_back(case) if _is_other(case, move) else Refusal.OWN_WORK
         case m.Unreached():
-            hindered = hindrance(case.attempts, attempt := Attempt(now_us, move.is_sms))
-            return hindered or _with(case, state=CaseState.VISITING, attempts=(*case.attempts, attempt))
+            return _unreached(case, move, now_us)
         case m.Visited():
             return _hear(case, move, now_us, calendar)
         case m.Close():
@@ -253,6 +264,8 @@ def _after(case: Case, move: Move, now_us: int, calendar: Calendar) -> Case | Re
             return Refusal.HANDED_ALREADY if is_known else _with(case, handed=(*case.handed, move.key))
         case m.Warn():
             return _with(case, warned=move.light, warned_due_us=case.due_us)
+        case m.Remind():
+            return _with(case, visit_warned_us=case.visit_due_us)
         case never:
             assert_never(never)
 
@@ -366,6 +379,16 @@ def _is_other(case: Case, move: Move) -> bool:
 
 def _send_back(case: Case) -> Case:
     return _with(case, state=CaseState.WORKING, reworked=case.reworked + 1, sent=case.sent + 1)
+
+
+def _unreached(case: Case, move: m.Unreached, now_us: int) -> Case | Refusal:
+    attempt = Attempt(now_us, move.is_sms, move.conversation)
+    hindered = hindrance(case.attempts, attempt)
+    if hindered is not None:
+        return hindered
+    attempts = (*case.attempts, attempt)
+    tried = {"attempts": attempts, "visit_due_us": due_us(attempts, now_us)}
+    return _with(case, state=CaseState.VISITING, **tried)
 
 
 def _hear(case: Case, move: m.Visited, now_us: int, calendar: Calendar) -> Case | Refusal:

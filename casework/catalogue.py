@@ -55,8 +55,8 @@ def suggest(
     first = _top(tree, ground) if ground is not None else None
     if matter is None:
         return _by_ground(tree, ground, first)
-    unit = tree.unit(matter.unit)
-    helpers = tuple(found for id_ in matter.assisting if (found := tree.unit(id_)) is not None)
+    unit = tree.open_unit(matter.unit)
+    helpers = tuple(found for id_ in matter.assisting if (found := tree.open_unit(id_)) is not None)
     if matter.is_local and ground is not None and first is not None:
         reason = f"属地优先：{ground_name(ground)}境内的“{matter.name}”由{first.name}办理（{TAIAN}六（二））"
         trade = (unit,) if unit is not None and unit != first else ()

@@ -1,4 +1,5 @@
-"""Owns the work that the clock does on cases: warnings about deadlines, and the supervision that follows.
+"""Owns the work that the clock does on cases: warnings about deadlines and late visits, the supervision
+that follows, and the daily counts.
 
 What is due stands in the cases themselves (`wake_us`), so that nothing is lost with a process; what was done
 moves it on in the same transaction, so that it is done once, whoever comes first. After an outage only the
@@ -14,9 +15,10 @@ import structlog
 from casework.calendar import china
 from casework.deadlines import Calendar
 from casework.service import warn_case
-from casework.store import lists
+from casework.store import days, lists
 from hotline import clock
 from hotline.db.engine import FAILURES, Database, reason
+from hotline.local_time import local_day
 
 EVERY_S = 10.0
 _BATCH = 200
@@ -35,11 +37,27 @@ async def tick(database: Database, now_us: int, calendar: Calendar) -> int:
     return len(due)
 
 
+async def count_day(database: Database, now_us: int) -> bool:
+    """Count the oldest day that is over and was not counted (日报), one at a time; of two nodes one keeps it.
+
+    Whether it was kept.
+    """
+    async with database.read() as session:
+        day = await days.missing(session, local_day(now_us))
+        if day is None:
+            return False
+        counted = await days.count(session, day)
+    async with database.begin() as session:
+        return await days.keep(session, counted, now_us)
+
+
 async def run(database: Database) -> None:
     """Tick until cancelled; a database that fails is asked again."""
     while True:
         try:
             done = await tick(database, clock.now().utc_us, china())
+            if done < _BATCH:
+                await count_day(database, clock.now().utc_us)
         except FAILURES as error:
             log.warning("casework_clock_without_database", why=reason(error))
             done = 0

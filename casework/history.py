@@ -91,6 +91,16 @@ def move_of(entry: Entry) -> Move:
     return move
 
 
+def spoken_in(case: Case, entries: Iterable[Entry]) -> dict[str, str]:
+    """The conversations that the case came about and was moved in, each with its first move's name."""
+    found = {case.conversation: OPEN}
+    for entry in entries:
+        if entry.move != OPEN:
+            found.setdefault(getattr(move_of(entry), "conversation", ""), entry.move)
+    found.pop("", None)
+    return found
+
+
 def digest(previous: str, entry: Entry) -> str:
     """SHA-256 over the entry and the digest before it ("" for the first)."""
     values = [previous, *msgspec.structs.astuple(entry)]

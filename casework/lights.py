@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from casework.deadlines import PROFILES, Calendar, Light, WorkingDays, light, turns_us
+from casework.visits import LATE_US
 from casework.words import AT_UNIT
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def light_of(case: Case, now_us: int, calendar: Calendar) -> Light | None:
 
 
 def next_turn_us(case: Case, calendar: Calendar) -> int:
-    """When the case's light turns to one that its unit was not told of; 0 for never."""
+    """When the case's light turns to one that its unit was not told of, or its visit is late; 0 for never."""
+    if case.visit_due_us:
+        return 0 if case.visit_warned_us == case.visit_due_us else case.visit_due_us + LATE_US
     if case.state not in AT_UNIT or not case.due_us:
         return 0
     told = case.warned if case.warned_due_us == case.due_us else Light.GREEN

@@ -117,6 +117,8 @@ class Unreached(_Move, frozen=True):
     """回访未接通: an attempt to reach the citizen, by telephone unless `is_sms`."""
 
     is_sms: bool = False
+    conversation: str = ""
+    """The call in which nobody was reached; "" when it was none of ours."""
 
 
 class Visited(_Move, frozen=True):
@@ -125,6 +127,8 @@ class Visited(_Move, frozen=True):
     is_solved: bool
     satisfaction: Satisfaction
     is_in_time: bool
+    conversation: str = ""
+    """The call in which they said it; "" when it was none of ours."""
 
 
 class Close(_Move, frozen=True):
@@ -206,12 +210,16 @@ class Warn(_Move, frozen=True):
     light: Light
 
 
+class Remind(_Move, frozen=True):
+    """回访提醒: a visit was not made in its time; the clock says so once for each."""
+
+
 Move = (
     Answer | TurnAway | Dispatch | PassDown | Accept | Start
     | AskReturn | GrantReturn | RefuseReturn | AskExtension | GrantExtension | RefuseExtension
     | Reply | PassReview | SendBack | Unreached | Visited
     | Close | CloseSigned | CloseWithMaster | Reopen | Archive | Urge | Merge | KeepSecret
-    | Attach | Supervise | Discharge | HandOver | Warn
+    | Attach | Supervise | Discharge | HandOver | Warn | Remind
 )  # fmt: skip
 
 
@@ -307,6 +315,9 @@ RULES: dict[type[Move], Rule] = {
         _by(Part.SUPERVISOR),
         _OPEN | {_S.MERGED, _S.CLOSED},
     ),
+    Remind: Rule(
+        "电话和短信100%回访", REFORM + "二", _by(Part.SUPERVISOR), _in(_S.REVIEWED, _S.VISITING)
+    ),
     KeepSecret: Rule("市民要求保密的，隐去姓名和号码", SECRECY, _FRONT, _OPEN),
 }  # fmt: skip
 """One line for each move: its rule, its source, whose it is and where it starts."""
@@ -319,7 +330,7 @@ LABELS: dict[type[Move], str] = {
     CloseSigned: "签批办结", CloseWithMaster: "随主单办结", Reopen: "重新办理", Archive: "归档", Urge: "催办",
     Merge: "并案", KeepSecret: "改为保密",
     Attach: "上传附件", Supervise: "督办", Discharge: "督办销号", Warn: "时限提醒",
-    HandOver: "移交紧急服务",
+    HandOver: "移交紧急服务", Remind: "回访逾期提醒",
 }  # fmt: skip
 """What each move is called on pages."""
 

@@ -21,7 +21,9 @@ class Tree:
 
     def __init__(self, units: Iterable[Unit]) -> None:
         self._by_id = {unit.id: unit for unit in units if unit.kind is not UnitKind.EMERGENCY}
-        self._by_name = {unit.name: unit for unit in self._by_id.values()}
+        known = self._by_id.values()
+        self._by_name = {name: unit for unit in known for name in unit.former}
+        self._by_name |= {unit.name: unit for unit in known}
         self._below: dict[str, list[Unit]] = {}
         for unit in self._by_id.values():
             self._below.setdefault(self._parent_name(unit), []).append(unit)
@@ -31,12 +33,26 @@ class Tree:
         return self._by_id.get(id_)
 
     def named(self, name: str) -> Unit | None:
-        """The unit of that name."""
+        """The unit of that name, or that once had it."""
         return self._by_name.get(name)
 
-    def below(self, name: str) -> list[Unit]:
+    def name_now(self, name: str) -> str:
+        """What the unit of that name is called now; the name itself where none is known."""
+        unit = self.named(name)
+        return unit.name if unit is not None else name
+
+    def open_unit(self, id_: str) -> Unit | None:
+        """The unit of that id, unless it is closed."""
+        unit = self.unit(id_)
+        return unit if unit is not None and not unit.is_closed else None
+
+    def all_below(self, name: str) -> list[Unit]:
         """Those one tier below the unit of that name, or below the platform, in the directory's order."""
-        return self._below.get(name, [])
+        return self._below.get(self.name_now(name), [])
+
+    def below(self, name: str) -> list[Unit]:
+        """Those of them that are not closed: to whom something may be sent."""
+        return [unit for unit in self.all_below(name) if not unit.is_closed]
 
     def chain(self, unit: Unit) -> tuple[str, ...]:
         """The names from the platform down to the unit: a case reaches it tier by tier."""
@@ -73,4 +89,4 @@ def ground_name(unit: Unit) -> str:
 
 
 def _holds(place: str, unit: Unit) -> bool:
-    return unit.kind in _GROUNDS and ground_name(unit) in place
+    return unit.kind in _GROUNDS and not unit.is_closed and ground_name(unit) in place

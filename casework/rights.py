@@ -12,6 +12,16 @@ from casework.case import Case
 from casework.moves import Actor
 from casework.words import Part
 
+_HEARERS = frozenset({Part.DISPATCHER, Part.REVIEWER, Part.VISITOR, Part.SUPERVISOR})
+
+
+def may_hear(posts: Iterable[Actor]) -> bool:
+    """Whether they may hear the calls of a case that they see: the platform's people, who check the work.
+
+    A voice tells more of the citizen than a unit may know (GB/T 33358-2016); agents hear their own calls.
+    """
+    return any(post.part in _HEARERS for post in posts)
+
 
 class Right(StrEnum):
     """What a system's token opens (权限), within the cases that its posts may see."""

@@ -24,13 +24,17 @@ from casework.moves import (
     Dispatch,
     Merge,
     Move,
+    Remind,
+    Unreached,
     Urge,
+    Visited,
     Warn,
     tag_of,
 )
 from casework.organisation import Tree
 from casework.store import cases as store
-from casework.store import files
+from casework.store import claims, files
+from casework.store.claims import Done
 from casework.supervision import DAYS, SYSTEM, begun
 from casework.words import CaseState, Kind, Refusal
 from hotline import ids
@@ -74,7 +78,13 @@ async def open_in(session: AsyncSession, new: NewCase, node: str, now_us: int) -
     if refusal is not None:
         return refusal
     new = _cleaned(new)
-    return await _twin(session, new) or await _open(session, new, node, now_us)
+    if (twin := await _twin(session, new)) is not None:
+        return twin
+    if await _is_anothers(session, new.conversation, new.actor, now_us):
+        return Refusal.TAKEN
+    case = await _open(session, new, node, now_us)
+    await claims.finish(session, new.conversation, new.actor, Done.CASE, case_id=case.id)
+    return case
 
 
 async def move_case(
@@ -98,11 +108,14 @@ async def move_in(
     move = _cleaned(move)
     if isinstance(move, Urge) and await _is_known(session, id_, move):
         return before
+    if await _is_taken(session, id_, move, now_us):
+        return Refusal.TAKEN
     if isinstance(move, Merge) and (refusal := await _no_master(session, move)) is not None:
         return refusal
     after = await _move(session, before, move, now_us, calendar)
     if isinstance(after, Refusal):
         return after
+    await _settle_claim(session, after, move)
     if after.state is CaseState.CLOSED and not after.master:
         await _end_followers(session, after, now_us, calendar)
     if isinstance(move, Merge) and (master := await store.load(session, move.master)) is not None:
@@ -164,11 +177,17 @@ async def attach_in(
 
 
 async def warn_case(database: Database, id_: str, now_us: int, calendar: Calendar) -> None:
-    """Tell the unit of the light that its case shows now, unless that was done; supervise what is overdue."""
+    """Tell the unit of the light that its case shows now, unless that was done; supervise what is overdue.
+
+    A visit that was not made in its time is told likewise.
+    """
     async with database.begin() as session:
         case = await store.load(session, id_, lock=True)
         if case is None or not 0 < case.wake_us <= now_us:
             return  # another node was first, or the case moved on
+        if case.visit_due_us:
+            await _move(session, case, Remind(actor=SYSTEM, reason="到期一天仍未回访"), now_us, calendar)
+            return
         try:
             light = light_of(case, now_us, calendar)
         except NoCalendarYear:
@@ -219,6 +238,28 @@ async def verify_history(session: AsyncSession) -> list[BrokenLink]:
 async def _is_known(session: AsyncSession, id_: str, move: Urge) -> bool:
     entries = await store.history(session, id_) if move.conversation else []
     return any(entry.move == tag_of(move) and move_of(entry) == move for entry in entries)
+
+
+async def _is_taken(session: AsyncSession, id_: str, move: Move, now_us: int) -> bool:
+    """Whether somebody else works on what the move is about: a missed call that is urged, a visit."""
+    subject = id_ if isinstance(move, Unreached | Visited) else ""
+    if isinstance(move, Urge):
+        subject = move.conversation
+    return await _is_anothers(session, subject, move.actor.number, now_us)
+
+
+async def _is_anothers(session: AsyncSession, subject: str, person: str, now_us: int) -> bool:
+    """Whether the missed call is worked on, or was, by somebody else."""
+    claim = (await claims.claims_on(session, [subject])).get(subject) if subject else None
+    return claim is not None and claim.keeps_out(person, now_us)
+
+
+async def _settle_claim(session: AsyncSession, case: Case, move: Move) -> None:
+    """A missed call is done once the case is urged, a visit once its outcome is kept."""
+    if isinstance(move, Urge) and move.conversation:
+        await claims.finish(session, move.conversation, move.actor.number, Done.URGED, case_id=case.id)
+    if isinstance(move, Unreached | Visited):
+        await claims.let_go(session, case.id)
 
 
 async def _twin(session: AsyncSession, new: NewCase) -> Case | None:

@@ -175,4 +175,5 @@ class Refusal(StrEnum):
     SUPERVISED_ALREADY = "已有同级或更高级别的督办"
     HANDED_ALREADY = "这次移交已经记录"
     HIDDEN_ALREADY = "工单已是保密工单"
+    TAKEN = "此来电或回访已由他人处理"
     NO_CALENDAR = "缺少相应年份的节假日安排，请先更新工作日历"

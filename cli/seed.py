@@ -10,6 +10,8 @@ from casework.demo import seed_cases
 from casework.faq import seed_knowledge
 from casework.staff import seed_staff, staff
 from casework.store.matters import save_matters
+from casework.store.posts import Post, give_posts
+from casework.words import Part
 from hotline import clock, directory
 from hotline.db.engine import Database
 from hotline.identity.demo import demo_people
@@ -21,6 +23,9 @@ KNOWN_CITIZENS = 5
 """Citizens of the demo who have called before."""
 KNOWN_ANSWERS = 40
 """Entries of its knowledge base: enough to look around, and it starts at once."""
+
+_VISITORS = ("1001", "1003")
+"""Agents who also visit back, as far as there are so many."""
 
 
 def demo_number(n: int) -> str:
@@ -44,8 +49,12 @@ async def seed(settings: Settings) -> None:
         units, password = city.demo_units(), demo_password(settings)
         async with database.begin() as session:
             await directory.save_units(session, units)
-            await seed_people(session, demo_people(settings.seats.count), password, now_us)
+            people = demo_people(settings.seats.count)
+            made = await seed_people(session, people, password, now_us)
             await session.flush()
+            for person in people if made else ():
+                if person.number in _VISITORS:
+                    await give_posts(session, person.number, [Post(Part.VISITOR)])
             await save_matters(session, city.matters(units))
             await seed_staff(session, staff(units), password, now_us)
             await seed_knowledge(session, units, settings.node, now_us, KNOWN_ANSWERS)

@@ -6,6 +6,7 @@ caller's question to answer: `answered_by` narrows everything to the calls that 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import msgspec
@@ -21,7 +22,10 @@ from ctiserver.archive.tables import RecordingRow
 from ctiserver.store.tables import CallRow, LegRow
 from hotline.local_time import day_start_us
 
-__all__ = ["Direction", "OutOfPlace", "RecordedCall", "Track", "Wanted", "inside", "path_of", "search"]
+__all__ = [
+    "Direction", "OutOfPlace", "RecordedCall", "Track", "Wanted", "inside", "last_about", "of_case",
+    "path_of", "search",
+]  # fmt: skip
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +59,9 @@ class RecordedCall(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     outcome: Outcome | None
     talk_ms: int
+    is_outbound: bool
     rating: int | None
+    """As `CallRow.rating`."""
     has_remark: bool
     tracks: tuple[Track, ...]
 
@@ -78,6 +84,27 @@ async def search(
     calls = list(await session.scalars(ordered))
     tracks = await tracks_of(session, [call.conversation for call in calls])
     return [_recorded(call, tracks[call.conversation]) for call in calls]
+
+
+async def of_case(
+    session: AsyncSession, case_id: str, conversations: Collection[str], limit: int
+) -> list[RecordedCall]:
+    """The calls that were made about the case (回访), and these conversations, newest first.
+
+    Those under way and those without a recording are among them.
+    """
+    is_its = or_(CallRow.about == case_id, CallRow.conversation.in_(conversations))
+    query = select(CallRow).where(is_its).order_by(CallRow.started_us.desc(), CallRow.conversation)
+    calls = list(await session.scalars(query.limit(limit)))
+    tracks = await tracks_of(session, [call.conversation for call in calls])
+    return [_recorded(call, tracks[call.conversation]) for call in calls]
+
+
+async def last_about(session: AsyncSession, case_id: str, agent: str) -> str:
+    """The last call that this agent made about the case; "" for none."""
+    query = select(CallRow.conversation).where(CallRow.about == case_id, CallRow.agent == agent)
+    newest = query.order_by(CallRow.started_us.desc(), CallRow.conversation.desc())
+    return await session.scalar(newest.limit(1)) or ""
 
 
 async def path_of(
@@ -135,6 +162,7 @@ def _recorded(call: CallRow, tracks: list[Track]) -> RecordedCall:
         agent=call.agent,
         outcome=known.get(call.outcome),
         talk_ms=call.talk_ms,
+        is_outbound=call.is_outbound,
         rating=call.rating,
         has_remark=call.has_remark,
         tracks=tuple(tracks),

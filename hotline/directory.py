@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import JSON, Integer, String, select, text
+from sqlalchemy import JSON, Boolean, Integer, String, Text, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -50,6 +50,10 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """What the form cannot say: 采暖季全天."""
     parent: str = ""
     """The id of the unit one tier above; "" right below the platform."""
+    former: tuple[str, ...] = ()
+    """Names that it had (曾用名): cases keep the name under which they came."""
+    is_closed: bool = False
+    """停用: nothing new is sent to it; what it has, it works on."""
 
 
 class UnitRow(Base):
@@ -65,6 +69,9 @@ class UnitRow(Base):
     office_hours: Mapped[str] = mapped_column(String(120))
     office_remark: Mapped[str] = mapped_column(String(120))
     parent: Mapped[str] = mapped_column(String(31), server_default=text("''"))
+    former: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    """Former names, one a line."""
+    is_closed: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     position: Mapped[int] = mapped_column(Integer)
 
 
@@ -75,19 +82,31 @@ class BadUnit(HotlineError):
 async def save_units(session: AsyncSession, units: tuple[Unit, ...]) -> None:
     """Put units into the directory in this order, replacing those of the same id; BadUnit if one is wrong."""
     for position, unit in enumerate(units):
-        _check(unit)
-        row = UnitRow(
-            id=unit.id,
-            name=unit.name,
-            initials=unit.initials,
-            kind=unit.kind.value,
-            numbers=list(unit.numbers),
-            office_hours=unit.office_hours,
-            office_remark=unit.office_remark,
-            parent=unit.parent,
-            position=position,
-        )
-        await session.merge(row)
+        await save_unit(session, unit, position)
+
+
+async def save_unit(session: AsyncSession, unit: Unit, position: int | None = None) -> None:
+    """Put a unit into the directory, or change it, where it stands unless `position` is given; BadUnit if it
+    is wrong. A name that it had before becomes a former one.
+    """
+    _check(unit)
+    row = await session.get(UnitRow, unit.id)
+    former = dict.fromkeys(unit.former)
+    if row is None:
+        row = UnitRow(id=unit.id, position=await session.scalar(select(func.count(UnitRow.id))) or 0)
+        session.add(row)
+    else:
+        former |= dict.fromkeys((*row.former.splitlines(), row.name))
+    row.name, row.initials, row.kind, row.parent = unit.name, unit.initials, unit.kind.value, unit.parent
+    row.numbers, row.office_hours, row.office_remark = (
+        list(unit.numbers),
+        unit.office_hours,
+        unit.office_remark,
+    )
+    row.former, row.is_closed = "\n".join(name for name in former if name != unit.name), unit.is_closed
+    if position is not None:
+        row.position = position
+    await session.flush()
 
 
 async def name_of(session: AsyncSession, id_: str) -> str | None:
@@ -156,6 +175,8 @@ def _unit(row: UnitRow) -> Unit:
         office_hours=row.office_hours,
         office_remark=row.office_remark,
         parent=row.parent,
+        former=tuple(row.former.splitlines()),
+        is_closed=row.is_closed,
     )
 
 

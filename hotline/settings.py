@@ -78,6 +78,20 @@ class SupervisorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Whether an agent is shown that a supervisor listens. That it happened is recorded either way."""
 
 
+class VisitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The visit back (回访). In the script {city}, {title} and {unit} stand for the case's own words."""
+
+    script: str = (
+        "您好，这里是{city} 12345 政务服务便民热线。您反映的“{title}”，{unit}已经答复。"
+        "想请您评价一下：问题是否得到解决？您对办理结果满意吗？承办单位是否及时与您联系？"
+    )
+
+    def script_for(self, city: str, title: str, unit: str) -> str:
+        """What the visitor says about this case."""
+        words = {"{city}": city, "{title}": title, "{unit}": unit}
+        return re.sub(r"\{(?:city|title|unit)\}", lambda found: words[found[0]], self.script)
+
+
 class RestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Rest by approval (小休审批): off while `reasons` is empty."""
 
@@ -260,6 +274,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     desk: DeskSettings = msgspec.field(default_factory=DeskSettings)
     webhooks: tuple[WebhookSettings, ...] = ()
     recording: RecordingSettings = msgspec.field(default_factory=RecordingSettings)
+    visit: VisitSettings = msgspec.field(default_factory=VisitSettings)
 
     @property
     def state(self) -> Path:

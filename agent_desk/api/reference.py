@@ -12,6 +12,7 @@ from agent_desk.api.operation import Call, Operation, Reply
 from agent_desk.cases.scores import PATIENCE_S, may_see, month_of, month_scores
 from agent_desk.problems import Problem, What
 from casework.knowledge import is_valid
+from casework.organisation import Tree
 from casework.rights import Right
 from casework.store import knowledge, lists
 from casework.store.matters import all_matters
@@ -83,7 +84,8 @@ async def read_unit(call: Call) -> Reply:
 
 async def list_matters(call: Call) -> Reply:
     """List the responsibility catalogue (派单目录)."""
-    return Reply(body=shapes.Matters([shapes.matter_of(one) for one in await all_matters(call.session)]))
+    found = await all_matters(call.session, call.now_us)
+    return Reply(body=shapes.Matters([shapes.matter_of(one) for one in found]))
 
 
 async def search_knowledge(call: Call) -> Reply:
@@ -104,7 +106,8 @@ async def read_knowledge(call: Call) -> Reply:
 async def read_scores(call: Call) -> Reply:
     """Read a month's scores (考核得分), computed from the histories when asked."""
     month = month_of(call.query.month or "", call.now_us)
-    counted = await month_scores(call.session, month, call.system.posts)
+    tree = Tree(await all_units(call.session))
+    counted = await month_scores(call.session, month, call.system.posts, tree)
     return Reply(body=shapes.Scores(f"{month:%Y-%m}", [shapes.score_of(one) for one in counted]))
 
 

@@ -60,7 +60,7 @@ _FIRST: tuple[type[Move], ...] = (
     m.Start, m.PassReview, m.SendBack, m.Visited, m.Unreached, m.Close, m.Archive,
 )  # fmt: skip
 """What a case mostly waits for; the rest comes behind, in the rules' order."""
-_BY_SYSTEM = frozenset({m.Attach, m.CloseWithMaster, m.HandOver, m.Warn})
+_BY_SYSTEM = frozenset({m.Attach, m.CloseWithMaster, m.HandOver, m.Warn, m.Remind})
 
 
 class BadForm(ValueError):

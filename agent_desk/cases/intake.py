@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -11,7 +11,7 @@ from multidict import MultiDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import forms
-from agent_desk.cases.desk import CASE_PATH, Asker, Desk, with_database
+from agent_desk.cases.desk import CASE_PATH, Asker, Desk, decoded, refused, with_database
 from agent_desk.guard import api_session_of
 from casework.allowed import post_for
 from casework.calendar import china
@@ -19,13 +19,10 @@ from casework.case import NAME_LIMIT, TEXT_LIMIT, TITLE_LIMIT, Case
 from casework.catalogue import Matter, Suggestion, alike, suggest
 from casework.moves import Urge
 from casework.service import NewCase, cases_of, move_case, open_case
-from casework.store.matters import all_matters
 from casework.words import Kind, Part, Refusal
 from hotline import clock
 from hotline.numbers import describe
 from hotline.settings import Settings
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 FRONT = frozenset({Part.AGENT, Part.DISPATCHER, Part.SUPERVISOR})
 """Who takes cases in."""
@@ -90,7 +87,7 @@ class IntakeViews:
             message = "诉求类型不对，请重新选择"
         else:
             async with self._desk.database.read() as session:
-                open_cases = await self._alike(session, filing, await all_matters(session))
+                open_cases = await self._alike(session, filing, await self._desk.matters(session))
             if open_cases and "is_other" not in form:
                 message = _ALREADY
             else:
@@ -104,12 +101,12 @@ class IntakeViews:
     async def file(self, request: web.Request) -> web.Response:
         """The agent's page files a case during the call: 201 with its number, 422 with why not."""
         api_session_of(request)
-        filing = _decoded(await request.read(), Filing)
+        filing = decoded(await request.read(), Filing)
         async with self._desk.database.read() as session:
             asker = await self._front(request, session)
         case = await self._open(filing, asker)
         if isinstance(case, Refusal):
-            return _refused(case)
+            return refused(case)
         return web.json_response(
             {"id": case.id, "number": case.number, "state": case.state.value}, status=201
         )
@@ -117,7 +114,7 @@ class IntakeViews:
     async def urge(self, request: web.Request) -> web.Response:
         """The agent's page adds a call to an open case (催办): 200 with how often by now, or 422."""
         api_session_of(request)
-        urging = _decoded(await request.read(), Urging)
+        urging = decoded(await request.read(), Urging)
         async with self._desk.database.read() as session:
             asker = await self._front(request, session)
             case = await self._desk.seen(request, session, asker)
@@ -125,7 +122,7 @@ class IntakeViews:
         move = Urge(actor=actor, reason=urging.text, conversation=urging.conversation[:80])
         after = await move_case(self._desk.database, case.id, move, clock.now().utc_us, china())
         if isinstance(after, Refusal):
-            return _refused(after)
+            return refused(after)
         case = after or case
         return web.json_response({"id": case.id, "number": case.number, "urged": case.urged})
 
@@ -135,10 +132,10 @@ class IntakeViews:
         With the citizen's open cases of the same matter: one of them is to be urged, not a second one filed.
         """
         api_session_of(request)
-        filing = _decoded(await request.read(), Filing)
+        filing = decoded(await request.read(), Filing)
         async with self._desk.database.read() as session:
             await self._front(request, session)
-            tree, matters = await self._desk.tree(session), await all_matters(session)
+            tree, matters = await self._desk.tree(session), await self._desk.matters(session)
             open_cases = await self._alike(session, filing, matters)
         words = f"{filing.title} {filing.text}"
         found = suggest(tree, matters, topic=filing.topic, place=filing.place or words, words=words)
@@ -194,7 +191,7 @@ class IntakeViews:
             400 if message else 200,
             form={name: forms.text(form, name) for name in Filing.__struct_fields__},
             kinds=[kind.value for kind in Kind],
-            matters=await all_matters(session),
+            matters=await self._desk.matters(session),
             limits={"title": TITLE_LIMIT, "text": TEXT_LIMIT, "name": NAME_LIMIT},
             message=message,
             open=[_named(one) for one in open_cases],
@@ -206,13 +203,6 @@ def citizen_of(settings: Settings, number: str) -> str:
     return describe(number, settings.area_code, settings.city).key[:64] if number else ""
 
 
-def _decoded(body: bytes, form: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=form)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise web.HTTPBadRequest from None
-
-
 def _named(case: Case) -> dict[str, str]:
     return {
         "id": case.id,
@@ -221,10 +211,6 @@ def _named(case: Case) -> dict[str, str]:
         "state": case.state.label,
         "unit": case.unit,
     }
-
-
-def _refused(refusal: Refusal) -> web.Response:
-    return web.json_response({"code": refusal.name.lower(), "message": refusal.value}, status=422)
 
 
 def _told(found: Suggestion | None) -> dict[str, object]:

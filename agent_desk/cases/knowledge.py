@@ -28,7 +28,6 @@ from casework.knowledge import (
     writes,
 )
 from casework.store import knowledge as store
-from casework.store.matters import all_matters
 from hotline import clock
 from hotline.identity.people import names_of_all
 from hotline.local_time import DAY_US
@@ -71,7 +70,7 @@ class KnowledgeViews:
         asked, now_us = knowing.asked(request.query.get("q", "")), clock.now().utc_us
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            found = await store.found(session, asked, now_us, MOST_FOUND) if asked else []
+            found, meant = await self._found(session, asked, now_us, MOST_FOUND)
             sections = [] if asked else await _waiting(session, asker, now_us)
         if asked and not found:
             await self._miss(asked, asker, now_us)
@@ -80,6 +79,7 @@ class KnowledgeViews:
             "knowledge",
             asker,
             asked=asked,
+            meant=meant,
             found=[knowing.shown(one, now_us) for one in found],
             sections=[
                 {"title": title, "entries": [knowing.shown(one.last, now_us) for one in entries]}
@@ -157,8 +157,8 @@ class KnowledgeViews:
         asked, now_us = knowing.asked(request.query.get("q", "")), clock.now().utc_us
         async with self._desk.database.read() as session:
             await self._desk.asker(request, session)
-            found = await store.found(session, asked, now_us, MOST_TOLD) if asked else []
-        return web.json_response({"entries": [knowing.told(one) for one in found]})
+            found, meant = await self._found(session, asked, now_us, MOST_TOLD)
+        return web.json_response({"entries": [knowing.told(one) for one in found], "meant": meant})
 
     async def count_miss(self, request: web.Request) -> web.Response:
         """The agent's page says that a search to its end found nothing; counted if that is so."""
@@ -170,9 +170,19 @@ class KnowledgeViews:
         now_us = clock.now().utc_us
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            is_there = bool(await store.found(session, asked, now_us, 1))
+            is_there = bool((await self._found(session, asked, now_us, 1))[0])
         is_counted = not is_there and await self._miss(asked, asker, now_us)
         return web.json_response({"is_counted": is_counted})
+
+    async def _found(
+        self, session: AsyncSession, asked: str, now_us: int, most: int
+    ) -> tuple[list[Version], str]:
+        """What answers it, and the words that were meant where those that were typed find nothing."""
+        if not asked:
+            return [], ""
+        return await self._desk.as_meant(
+            session, asked, lambda words: store.found(session, words, now_us, most)
+        )
 
     async def _miss(self, asked: str, asker: Asker, now_us: int) -> bool:
         async with self._desk.database.begin() as session:
@@ -265,7 +275,7 @@ class KnowledgeViews:
             units=[entry.last.unit]
             if entry is not None
             else [one.unit for one in asker.posts if writes(one)],
-            matters=await all_matters(session),
+            matters=await self._desk.matters(session),
             limits={"question": TITLE_LIMIT, "answer": TEXT_LIMIT, "topic": NAME_LIMIT},
             message=message,
         )

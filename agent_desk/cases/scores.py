@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 
+import msgspec
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from agent_desk.cases import shown
+from agent_desk.cases import sheets, shown
 from agent_desk.cases.desk import Desk, with_database
+from agent_desk.cases.sheets import Sheet
 from casework.moves import Actor
+from casework.organisation import Tree
 from casework.scoring import FORMULAS, Measure, Score, scores
 from casework.store import lists, marks
 from casework.words import Part
@@ -23,8 +25,6 @@ _MOST_CASES = 200
 _DECEMBER = 12
 PATIENCE_S = 60.0
 """A great city's month has some hundred thousand moves."""
-_BOM = "\ufeff"
-"""Without it a spreadsheet program in China takes UTF-8 for GBK."""
 
 
 class ScoreViews:
@@ -37,7 +37,7 @@ class ScoreViews:
         """Every address of the scores."""
         return (
             web.get("/cases/scores", with_database(self.table, PATIENCE_S)),
-            web.get("/cases/scores.csv", with_database(self.export, PATIENCE_S)),
+            web.get("/cases/scores.{ending:csv|xlsx}", with_database(self.export, PATIENCE_S)),
             web.get("/cases/scores/{unit}", with_database(self.unit, PATIENCE_S)),
         )
 
@@ -47,7 +47,7 @@ class ScoreViews:
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
             tree = await self._desk.tree(session)
-            found = await month_scores(session, month, asker.posts)
+            found = await month_scores(session, month, asker.posts, tree)
         ids = {score.unit: unit.id for score in found if (unit := tree.named(score.unit)) is not None}
         return self._desk.page(
             request, "scores", asker, month=f"{month:%Y-%m}", formula=FORMULAS[-1], scores=found, ids=ids
@@ -62,11 +62,13 @@ class ScoreViews:
         measure = Measure[asked]
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            unit = (await self._desk.tree(session)).unit(request.match_info["unit"])
+            tree = await self._desk.tree(session)
+            unit = tree.unit(request.match_info["unit"])
             if unit is None or not may_see(asker.posts, unit.name):
                 raise web.HTTPForbidden
-            behind = await marks.behind(session, *_period(month), (unit.name,), measure)
-            found = await month_scores(session, month, asker.posts)
+            names = (unit.name, *unit.former)
+            behind = await marks.behind(session, *_period(month), names, measure)
+            found = await month_scores(session, month, asker.posts, tree)
             score = next((one for one in found if one.unit == unit.name), None)
             bad_first = sorted(behind, key=lambda mark: (mark.is_good, mark.case_id))[:_MOST_CASES]
             cases = await lists.by_ids(session, [mark.case_id for mark in bad_first])
@@ -84,24 +86,23 @@ class ScoreViews:
         )
 
     async def export(self, request: web.Request) -> web.Response:
-        """The table as CSV."""
+        """The table as a sheet."""
         month = _month(request)
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            found = await month_scores(session, month, asker.posts)
-        name = f"scores-{month:%Y-%m}.csv"
-        return web.Response(
-            text=_BOM + _csv(found, f"{month:%Y-%m}"),
-            content_type="text/csv",
-            charset="utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
+            found = await month_scores(session, month, asker.posts, await self._desk.tree(session))
+        return await sheets.answer(_sheet(found, f"{month:%Y-%m}"), request.match_info["ending"])
 
 
-async def month_scores(session: AsyncSession, month: date, posts: Sequence[Actor]) -> list[Score]:
-    """The scores of the month that begins with the day `month`, of the units that these posts may see."""
-    found = await marks.counted(session, *_period(month))
-    return scores((one for one in found if may_see(posts, one[0].unit)), FORMULAS[-1])
+async def month_scores(session: AsyncSession, month: date, posts: Sequence[Actor], tree: Tree) -> list[Score]:
+    """The scores of the month that begins with the day `month`, of the units that these posts may see.
+
+    What a unit did under a former name is its own.
+    """
+    counted = await marks.counted(session, *_period(month))
+    seen = ((mark, count) for mark, count in counted if may_see(posts, mark.unit))
+    now = ((msgspec.structs.replace(mark, unit=tree.name_now(mark.unit)), count) for mark, count in seen)
+    return scores(now, FORMULAS[-1])
 
 
 def may_see(posts: Sequence[Actor], unit: str) -> bool:
@@ -131,12 +132,11 @@ def _next(month: date) -> date:
     return month.replace(month=month.month + 1)
 
 
-def _csv(found: list[Score], month: str) -> str:
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(["月份", "单位", "得分", "公式版本", *(f"{one.value}（好/总）" for one in Measure)])
+def _sheet(found: list[Score], month: str) -> Sheet:
+    rows: list[list[sheets.Cell]] = []
     for score in found:
         rates = (score.rates.get(one) for one in Measure)
         counts = (f"{rate.good} / {rate.all}" if rate else "" for rate in rates)
-        table.writerow([month, score.unit, score.points, score.version, *counts])
-    return out.getvalue()
+        rows.append([month, score.unit, Decimal(score.points), score.version, *counts])
+    head = ["月份", "单位", "得分", "公式版本", *(f"{one.value}（好/总）" for one in Measure)]
+    return Sheet(f"scores-{month}", head, rows)

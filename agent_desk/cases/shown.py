@@ -46,6 +46,7 @@ def line(case: Case, now_us: int) -> dict[str, object]:
         "lamp": lamp(case, now_us),
         "asked": "" if case.asked is None else "申请退回" if case.asked.is_return else "申请延期",
         "urged": case.urged,
+        "visit_due": date_time(case.visit_due_us)[:16] if case.visit_due_us else "",
         "supervision": case.supervision.level.value if case.supervision else "",
         "answer_due": date_time(case.supervision.due_us)[:16] if case.supervision else "",
         "trigger": case.supervision.trigger.value if case.supervision else "",
@@ -84,12 +85,17 @@ def whole(case: Case, now_us: int) -> dict[str, object]:
     }
 
 
+def move_label(tag: str) -> str:
+    """What a move is called on pages, by its name in the history."""
+    return _LABELS.get(tag, tag)
+
+
 def time_line(entries: list[Entry], names: Mapping[str, str]) -> list[dict[str, object]]:
     """The history, newest first. `names`: number (工号) -> name."""
     return [
         {
             "time": date_time(entry.at_us),
-            "label": _LABELS.get(entry.move, entry.move),
+            "label": move_label(entry.move),
             "actor": f"{names.get(entry.actor, '')} {entry.actor}".strip(),
             "reason": entry.reason,
             "rule": entry.rule,

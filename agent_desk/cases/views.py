@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from agent_desk.cases import forms, shown
+from agent_desk.cases.calls import calls_shown
 from agent_desk.cases.desk import CASE_PATH, Asker, Desk, with_database
 from agent_desk.cases.forms import BadForm, Typed
+from agent_desk.cases.visits import with_call
+from agent_desk.guard import session_of
 from casework import moves as m
 from casework.allowed import possible
 from casework.attachments import ENDINGS
@@ -23,11 +27,12 @@ from casework.service import history_of, move_case
 from casework.store import cases as store
 from casework.store import files, lists
 from casework.store.lists import Wanted
-from casework.store.matters import all_matters
-from casework.words import PLATFORM, CaseState, Part, Refusal
+from casework.words import PLATFORM, CaseState, Kind, Part, Refusal
 from hotline import audit, clock
 from hotline.audit import Deed
 from hotline.identity.people import names_of_all
+from hotline.identity.roles import Role
+from hotline.local_time import date_time
 from hotline.numbers import describe
 
 MOST = 100
@@ -37,6 +42,7 @@ _QUEUES: dict[Part, tuple[str, tuple[CaseState, ...]]] = {
     Part.REVIEWER: ("待审核", (CaseState.REPLIED,)),
     Part.VISITOR: ("待回访", (CaseState.REVIEWED, CaseState.VISITING)),
 }
+_FILTERS = ("q", "state", "kind", "topic", "unit", "from", "to", "supervised", "overdue")
 _DECIDERS = frozenset({Part.DISPATCHER, Part.SUPERVISOR})
 
 
@@ -55,6 +61,7 @@ class CaseViews:
             web.get("/cases/ledger", with_database(self.ledger)),
             web.get("/cases/find", with_database(self.find)),
             web.get(CASE_PATH, with_database(self.case)),
+            web.get(CASE_PATH + "/print", with_database(self.paper)),
             web.post(CASE_PATH + "/number", with_database(self.number)),
             web.post(CASE_PATH + "/{move:[a-z_]+}", with_database(self.move)),
         )
@@ -82,23 +89,31 @@ class CaseViews:
         raise web.HTTPSeeOther("/cases")
 
     async def find(self, request: web.Request) -> web.Response:
-        """Cases by number, words of the title, state, unit and day of intake."""
+        """Cases by number, words (pinyin and slips too), state, kind, matter, unit, day, and what presses."""
         now_us = clock.now().utc_us
-        message, found = "", []
+        message, meant = "", ""
+        found: list[Case] = []
         async with self._desk.database.read() as session:
             asker = await self._desk.asker(request, session)
-            tree = await self._desk.tree(session)
+            tree, matters = await self._desk.tree(session), await self._desk.matters(session)
             try:
                 wanted = _wanted(request, asker)
             except BadForm as error:
                 message = str(error)
             else:
-                found = await lists.found(session, wanted, MOST)
+                found, meant = await self._desk.as_meant(
+                    session,
+                    wanted.words,
+                    lambda words: lists.found(session, msgspec.structs.replace(wanted, words=words), MOST),
+                )
         return self._desk.page(
             request,
             "find",
             asker,
-            form={name: request.query.get(name, "") for name in ("q", "state", "unit", "from", "to")},
+            form={name: request.query.get(name, "") for name in _FILTERS},
+            kinds=[kind.value for kind in Kind],
+            matters=matters,
+            meant=meant,
             states=[(state.value, state.label) for state in CaseState],
             units=[unit.name for unit in tree.below(PLATFORM)],
             cases=[shown.line(case, now_us) for case in found],
@@ -112,6 +127,25 @@ class CaseViews:
             asker = await self._desk.asker(request, session)
             case = await self._desk.seen(request, session, asker)
             return await self._case_page(request, session, asker, case)
+
+    async def paper(self, request: web.Request) -> web.Response:
+        """One case for paper: what was asked, what was done; nothing to click, the number masked."""
+        now_us = clock.now().utc_us
+        async with self._desk.database.read() as session:
+            asker = await self._desk.asker(request, session)
+            case = await self._desk.seen(request, session, asker)
+            names = await names_of_all(session)
+            entries = shown.time_line(await history_of(session, case.id), names)[::-1]
+            kept = await files.files_of(session, case.id)
+        return self._desk.page(
+            request,
+            "print",
+            asker,
+            case=shown.whole(case, now_us),
+            entries=entries,
+            files=kept,
+            printed=date_time(now_us)[:16],
+        )
 
     async def move(self, request: web.Request) -> web.Response:
         """Make a move; refused, the page comes back with the reason and what was typed."""
@@ -130,6 +164,8 @@ class CaseViews:
             move = forms.read(kind, form, actor, case, tree, master.id if master else "")
         except BadForm as error:
             return await self._again(request, asker, case, str(error), kind, form)
+        async with database.read() as session:
+            move = await with_call(session, case, move)
         after = await move_case(database, case.id, move, now_us, china())
         if isinstance(after, Refusal):
             return await self._again(request, asker, case, after.value, kind, form)
@@ -163,9 +199,8 @@ class CaseViews:
             if post.part is Part.SUPERVISOR:
                 found.append(("督办中", post.part.value, await lists.supervised(session, MOST)))
             if post.part is Part.UNIT:
-                found.append(
-                    (f"待办 · {post.unit}", post.part.value, await lists.at_unit(session, post.unit, MOST))
-                )
+                own = await lists.at_unit(session, post.unit, MOST)
+                found.append((f"待办 · {post.unit}", post.part.value, own))
             if post.part is Part.UNIT or post.part in _DECIDERS:
                 asked = await lists.asked_of(session, post.unit, MOST)
                 found.append(("待审批的退回和延期", post.part.value, asked))
@@ -177,20 +212,27 @@ class CaseViews:
     async def catalogue(self, request: web.Request) -> web.Response:
         """The tree of units and whose duty each matter is."""
         async with self._desk.database.read() as session:
-            asker = await self._desk.asker(request, session)
-            tree, matters = await self._desk.tree(session), await all_matters(session)
+            is_admin = session_of(request).person.role is Role.ADMIN
+            ask = self._desk.administrator if is_admin else self._desk.asker
+            asker = await ask(request, session)
+            tree, matters = await self._desk.tree(session), await self._desk.matters(session)
         names = {one.unit: unit.name for one in matters if (unit := tree.unit(one.unit)) is not None}
         return self._desk.page(
-            request, "catalogue", asker, tree=tree, platform=PLATFORM, matters=matters, names=names
+            request,
+            "catalogue",
+            asker,
+            tree=tree,
+            platform=PLATFORM,
+            matters=matters,
+            names=names,
+            is_admin=is_admin,
         )
 
     async def ledger(self, request: web.Request) -> web.Response:
         """The ledger of supervision (督办台账): what is open, and the last entries and closing notes."""
         now_us = clock.now().utc_us
         async with self._desk.database.read() as session:
-            asker = await self._desk.asker(request, session)
-            if all(post.part is Part.UNIT for post in asker.posts):
-                raise web.HTTPForbidden
+            asker = await self._desk.platform(request, session)
             cases = await lists.supervised(session, MOST)
             entries = await lists.ledger(session, MOST)
             names = await names_of_all(session)
@@ -235,6 +277,7 @@ class CaseViews:
         tree = await self._desk.tree(session)
         offers = _offers(case, asker)
         names = await names_of_all(session)
+        entries = await history_of(session, case.id)
         suggestion = None
         if m.Dispatch in offers:
             suggestion = await self._suggestion(session, tree, case)
@@ -244,22 +287,27 @@ class CaseViews:
             asker,
             status,
             case=shown.whole(case, now_us),
-            entries=shown.time_line(await history_of(session, case.id), names),
+            entries=shown.time_line(entries, names),
+            calls=await calls_shown(session, self._desk.settings, asker, case, entries),
             offers=[forms.offer(kind, case, tree) for kind in forms.in_order(offers)],
             suggestion=suggestion,
             message=message,
             number=number,
             typed=typed or {},
             tried=tried,
-            is_visit=m.Visited in offers,
+            script=self._script(case) if m.Visited in offers else "",
             files=await files.files_of(session, case.id),
             endings=",".join(ENDINGS),
             may_attach=any(m.Attach in possible(case, post) for post in asker.posts),
         )
 
+    def _script(self, case: Case) -> str:
+        settings = self._desk.settings
+        return settings.visit.script_for(settings.city, case.title, case.unit)
+
     async def _suggestion(self, session: AsyncSession, tree: Tree, case: Case) -> Suggestion | None:
         words = f"{case.title} {case.text}"
-        matters = await all_matters(session)
+        matters = await self._desk.matters(session)
         return suggest(tree, matters, topic=case.topic, place=case.place or words, words=words)
 
 
@@ -279,11 +327,16 @@ def _wanted(request: web.Request, asker: Asker) -> Wanted:
     state = request.query.get("state", "")
     if state and state not in list(CaseState):
         raise BadForm("没有这种状态，请从列表中选择")
+    topic = request.query.get("topic", "").strip()[:60]
     return Wanted(
         numbers=(words,) if is_number else (),
         words="" if is_number else words,
         states=(CaseState(state),) if state else (),
         unit=request.query.get("unit", "")[:60],
+        kind=request.query.get("kind", "")[:8],
+        topics=(topic,) if topic else (),
+        is_supervised="supervised" in request.query,
+        overdue_us=clock.now().utc_us if "overdue" in request.query else 0,
         since_us=forms.day_us(request.query.get("from", ""), 0),
         until_us=forms.day_us(request.query.get("to", ""), 1),
         units=units_of(asker.posts),

@@ -86,7 +86,7 @@ class Open311:
         """The catalogue (派单目录) as services."""
         self._check_jurisdiction(request.query)
         async with self._database.read() as session:
-            found = [mapping.service(one) for one in await all_matters(session)]
+            found = [mapping.service(one) for one in await all_matters(session, clock.now().utc_us)]
         return wire.listed("services", "service", [*found, mapping.OTHER_SERVICE], form)
 
     async def service(self, request: web.Request, form: str) -> bytes:
@@ -124,7 +124,7 @@ class Open311:
         self._check_jurisdiction(query)
         numbers = mapping.comma(query.get("service_request_id", ""))
         async with self._database.read() as session:
-            matters = await all_matters(session)
+            matters = await all_matters(session, clock.now().utc_us)
             if numbers:
                 wanted = Wanted(numbers=numbers[:MOST])
             else:
@@ -149,7 +149,7 @@ class Open311:
             case = await lists.numbered(session, request.match_info["number"])
             if case is None or not _is_shown(case, system):
                 raise Problem(What.NOT_FOUND, _UNKNOWN)
-            return await _told(session, system, [case], await all_matters(session), form)
+            return await _told(session, system, [case], await all_matters(session, clock.now().utc_us), form)
 
     async def token(self, request: web.Request, form: str) -> bytes:
         """The number of a request whose token is known: the case's own id, as `/api/v1` says it."""
@@ -208,7 +208,7 @@ def _is_shown(case: Case, system: System) -> bool:
 
 async def _matter(session: AsyncSession, code: str) -> Matter | None:
     """The matter behind a service, None for the service of all others; Problem for none."""
-    found = {matter.id: matter for matter in await all_matters(session)}
+    found = {matter.id: matter for matter in await all_matters(session, clock.now().utc_us)}
     if code not in found and code != OTHER:
         raise Problem(What.NOT_FOUND, f"没有 service_code {code}")
     return found.get(code)

@@ -16,6 +16,7 @@ import { PushLink } from "./push.js";
 import { paintQueue, together } from "./queue.js";
 import { followTabs } from "./tabs.js";
 import { dayAndMinute, since } from "./time.js";
+import { Visits } from "./visits.js";
 import { Workday } from "./workday.js";
 
 const TOAST_MS = 6000;
@@ -96,6 +97,7 @@ function paint(): void {
   byId("keypad").hidden = !can.includes("call.keys");
   directory.allow(can);
   missed.allow(can);
+  visits.allow(can);
   phone?.paint(seat, link.isUp && link.seen.linked && isMine(seat));
   workday.follow(seat.state);
   document.title = seat.state === "ringing" ? `来电 · ${title}` : title;
@@ -190,12 +192,13 @@ async function signOut(): Promise<void> {
 }
 
 const keyHelp = new KeyHelp();
-const caseForm = new CaseForm(config);
+const caseForm = new CaseForm(config, () => void missed.load());
 const workday = new Workday();
 const directory = new Directory(config, (op, named) => void ask(op, named as Commands[typeof op]), toast);
 const knowledge = new Knowledge(config.form_word);
-const missed = new Missed(config, (op, args) => void ask(op, args));
-followTabs(byId("help-tabs"), { "tab-missed": () => void missed.load() });
+const missed = new Missed(config, { call: (args) => void ask("call.dial", args), take: (contact) => caseForm.open(contact), tell: toast });
+const visits = new Visits(config, (args) => ask("call.dial", args), toast);
+followTabs(byId("help-tabs"), { "tab-missed": () => void missed.load(), "tab-visits": () => void visits.load() });
 const link = new PushLink(config, { onPush, onLink: () => paint() });
 const phone = config.has_phone
   ? new PhonePanel(config.seat, (secret) => ask("seat.phone", { secret }), () => TALKING.has(mySeat().state), () => ask("call.take_up", {}), paint)

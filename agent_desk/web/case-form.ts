@@ -7,6 +7,9 @@ import { type Draft, Drafts, hasWords, NEW, type Words } from "./drafts.js";
 import { file, NotFiled, type Suggestion, suggestion, urgedBy } from "./filing.js";
 import { dayAndMinute, nowUs, timeOfDay } from "./time.js";
 
+// Whose words a draft takes down.
+export type Contact = Pick<NonNullable<Call["context"]>, "conversation" | "number" | "masked" | "cases">;
+
 const SUGGEST_MS = 500;
 const SURE_MS = 4000;
 const BLANK: Words = { about: "", text: "", kind: "求助", place: "", topic: "", unit: "", is_secret: false };
@@ -30,7 +33,8 @@ export class CaseForm {
   private sureTimer = 0;
   private suggestTimer = 0;
 
-  constructor(private readonly config: Config) {
+  // `onFiled`: something was taken down for good.
+  constructor(private readonly config: Config, private readonly onFiled: () => void) {
     this.drafts = new Drafts(config.person);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", () => this.onInput());
@@ -56,6 +60,13 @@ export class CaseForm {
     }
     if (!this.draft()) this.show(id || this.next());
     this.paint();
+  }
+
+  // For somebody who is not on the line: a missed call, a message.
+  open(contact: Contact): void {
+    this.learn(contact);
+    this.turn(contact.conversation);
+    this.text.focus();
   }
 
   // By key: into the form; there already, on to the next draft.
@@ -89,7 +100,7 @@ export class CaseForm {
   }
 
   // Of the caller; their open cases may come later than the call itself.
-  private learn({ conversation, number, masked, cases = [] }: NonNullable<Call["context"]>): void {
+  private learn({ conversation, number, masked, cases = [] }: Contact): void {
     const known = this.drafts.get(conversation);
     if (known && known.cases.length >= cases.length) return;
     const saved = known ?? { ...BLANK, saved_us: 0 };
@@ -159,6 +170,7 @@ export class CaseForm {
     try {
       const { id, said } = await file(draft, this.unit.value, this.config.form_word);
       this.drafts.drop(draft.conversation);
+      this.onFiled();
       if (this.shown === draft.conversation) this.show(this.next());
       this.note(said, false, id);
     } catch (error) {

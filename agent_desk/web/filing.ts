@@ -2,8 +2,8 @@
 
 import type { CaseBrief } from "./api.js";
 import type { Draft } from "./drafts.js";
+import { NotDone, post } from "./posting.js";
 
-const ANSWER_MS = 10000;
 const TITLE_LIMIT = 40;
 const LOST = "没有收到服务器的回答；草稿还在，请再提交一次（不会重复登记）";
 const LOGGED_OUT = "登录已失效；草稿还在，请重新登录后再提交";
@@ -33,22 +33,14 @@ export function titleOf(text: string): string {
 // The open case that these words are about; undefined for a matter of its own.
 export const urgedBy = ({ about, cases }: Draft): CaseBrief | undefined => cases.find((one) => one.id === about);
 
-async function post<T>(path: string, body: unknown, formWord: string): Promise<T> {
-  let answer: Response;
+async function send<T>(path: string, body: unknown, formWord: string): Promise<T> {
   try {
-    answer = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Form-Word": formWord },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(ANSWER_MS),
-    });
-  } catch {
-    throw new NotFiled(LOST);
+    return await post<T>(path, body, formWord);
+  } catch (error) {
+    if (!(error instanceof NotDone)) throw error;
+    if (error.status === 401 || error.status === 403) throw new NotFiled(LOGGED_OUT);
+    throw new NotFiled(error.said ? `${error.said}（草稿还在）` : LOST);
   }
-  if (answer.status === 401 || answer.status === 403) throw new NotFiled(LOGGED_OUT);
-  const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new NotFiled(told.message ? `${told.message}（草稿还在）` : LOST);
-  return told as T;
 }
 
 const filingOf = ({ text, kind, place, topic, number, conversation, is_secret }: Draft, unit: string) => ({
@@ -56,7 +48,7 @@ const filingOf = ({ text, kind, place, topic, number, conversation, is_secret }:
 });
 
 export const suggestion = (draft: Draft, formWord: string): Promise<Suggestion> =>
-  post("/api/cases/suggestion", filingOf(draft, ""), formWord);
+  send("/api/cases/suggestion", filingOf(draft, ""), formWord);
 
 // What has been done, in words with the case's number, and the case's id. `unit`: as the form shows it.
 export async function file(draft: Draft, unit: string, formWord: string): Promise<{ id: string; said: string }> {
@@ -65,9 +57,9 @@ export async function file(draft: Draft, unit: string, formWord: string): Promis
   if (!text.trim()) throw new NotFiled("请填写诉求内容", "text");
   const urged = urgedBy(draft);
   if (urged) {
-    const told = await post<{ id: string; number: string; urged: number }>(`/api/cases/${urged.id}/urge`, { text, conversation }, formWord);
+    const told = await send<{ id: string; number: string; urged: number }>(`/api/cases/${urged.id}/urge`, { text, conversation }, formWord);
     return { id: told.id, said: `已催办 ${told.number}（第 ${told.urged} 次）` };
   }
-  const told = await post<{ id: string; number: string }>("/api/cases", filingOf(draft, unit.trim()), formWord);
+  const told = await send<{ id: string; number: string }>("/api/cases", filingOf(draft, unit.trim()), formWord);
   return { id: told.id, said: `已受理，编号 ${told.number}` };
 }

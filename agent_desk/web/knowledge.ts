@@ -42,10 +42,10 @@ export class Knowledge {
     try {
       const answer = await fetch(`/api/knowledge?${new URLSearchParams({ q })}`);
       if (!answer.ok) throw new Error(`knowledge: ${answer.status}`);
-      const entries: Entry[] = (await answer.json()).entries;
+      const { entries, meant }: { entries: Entry[]; meant: string } = await answer.json();
       const isMissed = isMeant && !entries.length && (await this.miss(q));
       if (this.input.value.trim() !== q) return;
-      this.paint(entries, entries.length ? "" : isMissed ? "没有检索到，已记入未检索到清单" : "没有检索到");
+      this.paint(entries, meant ? `按“${meant}”查找` : entries.length ? "" : isMissed ? "没有检索到，已记入未检索到清单" : "没有检索到");
     } catch {
       this.paint([], "知识库暂不可用，请稍后再试");
     }

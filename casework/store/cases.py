@@ -22,7 +22,7 @@ _NEXT = text(
 _COLUMNS = (
     "id", "number", "citizen", "title", "text", "unit", "conversation",
     "created_us", "state", "closed_us", "urged", "topic", "place", "due_us", "master",
-    "kind", "wake_us",
+    "kind", "wake_us", "visit_due_us",
 )  # fmt: skip
 _BATCH = 500
 

@@ -18,6 +18,7 @@ from casework.store.tables import (
     AS_LEDGER,
     AS_OPEN,
     AS_SUPERVISED,
+    AS_TO_VISIT,
     AS_WATCHED,
     CaseMoveRow,
     CasePartyRow,
@@ -50,6 +51,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     topics: tuple[str, ...] = ()
     kind: str = ""
     unit: str = ""
+    is_supervised: bool = False
+    overdue_us: int = 0
+    """Whose time was over at this instant, and that are still at a unit; 0 for any."""
     since_us: int = 0
     until_us: int = 0
     units: tuple[str, ...] | None = None
@@ -81,6 +85,12 @@ async def supervised(session: AsyncSession, limit: int) -> list[Case]:
     """The open ledger (督办台账); whose answer is due first comes first."""
     query = select(CaseRow).where(AS_SUPERVISED).order_by(CaseRow.answer_due_us, CaseRow.id)
     return await _read(session, query, limit)
+
+
+async def visits_due(session: AsyncSession, now_us: int, limit: int) -> list[Case]:
+    """The cases whose citizens are to be called now (回访), the longest due first."""
+    query = select(CaseRow).where(AS_TO_VISIT, CaseRow.visit_due_us <= now_us)
+    return await _read(session, query.order_by(CaseRow.visit_due_us, CaseRow.id), limit)
 
 
 async def due(session: AsyncSession, now_us: int, limit: int) -> list[str]:
@@ -143,6 +153,11 @@ def _filtered(wanted: Wanted) -> Select[CaseRow]:
         query = query.where(CaseRow.kind == wanted.kind)
     if wanted.unit:
         query = query.where(CaseRow.unit == wanted.unit)
+    if wanted.is_supervised:
+        query = query.where(AS_SUPERVISED)
+    if wanted.overdue_us:
+        is_over = (CaseRow.due_us > 0, CaseRow.due_us <= wanted.overdue_us)
+        query = query.where(AS_OPEN, _is_in(AT_UNIT), *is_over)
     if wanted.since_us:
         query = query.where(CaseRow.created_us >= wanted.since_us)
     if wanted.until_us:

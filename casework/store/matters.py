@@ -10,7 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from casework.catalogue import Matter
+from casework.store.edits import in_force
 from hotline.db.base import Base
+
+MATTER = "matter:"
+"""What the subject of a matter's changes begins with (`casework.store.edits`)."""
 
 
 class CaseMatterRow(Base):
@@ -35,8 +39,13 @@ async def save_matters(session: AsyncSession, matters: Iterable[Matter]) -> None
         await session.merge(CaseMatterRow(**msgspec.to_builtins(matter), position=position))
 
 
-async def all_matters(session: AsyncSession) -> list[Matter]:
-    """The whole catalogue, in its order."""
+async def all_matters(session: AsyncSession, now_us: int) -> list[Matter]:
+    """The catalogue as it is in force at that time, in its order; what was added later comes last."""
     rows = await session.scalars(select(CaseMatterRow).order_by(CaseMatterRow.position, CaseMatterRow.id))
     names = Matter.__struct_fields__
-    return [msgspec.convert({name: getattr(row, name) for name in names}, Matter) for row in rows]
+    loaded = [msgspec.convert({name: getattr(row, name) for name in names}, Matter) for row in rows]
+    changed = await in_force(session, MATTER, now_us)
+    found: dict[str, Matter | None] = {matter.id: matter for matter in loaded}
+    for subject, after in changed.items():
+        found[subject.removeprefix(MATTER)] = msgspec.json.decode(after, type=Matter) if after else None
+    return [matter for matter in found.values() if matter is not None]

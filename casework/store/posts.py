@@ -40,20 +40,24 @@ class BadPost(HotlineError):
 
 
 async def posts_of(session: AsyncSession, person: Person) -> tuple[Actor, ...]:
-    """As what the person acts on cases; an agent takes cases in without being given a post."""
+    """As what the person acts on cases; an agent takes cases in without being given a post.
+
+    A unit's people act under its former names too: on cases that came before it was renamed.
+    """
     held = [Actor(person.number, Part.AGENT)] if person.role is Role.AGENT else []
     query = (
-        select(CasePostRow.part, UnitRow.name)
+        select(CasePostRow.part, UnitRow.name, UnitRow.former)
         .outerjoin(UnitRow, UnitRow.id == CasePostRow.unit)
         .where(CasePostRow.person == person.number)
         .order_by(CasePostRow.part, CasePostRow.unit)
     )
-    for part, unit in await session.execute(query):
+    for part, unit, former in await session.execute(query):
         if part == Part.UNIT.value and unit is None:
             continue  # their unit is no longer in the directory
-        actor = Actor(person.number, Part(part), unit or PLATFORM)
-        if actor not in held:
-            held.append(actor)
+        for name in (unit or PLATFORM, *(former or "").splitlines()):
+            actor = Actor(person.number, Part(part), name)
+            if actor not in held:
+                held.append(actor)
     return tuple(held)
 
 

@@ -9,7 +9,7 @@ from hotline.db.base import Base, Key, RowId, Utc
 
 _NO, _EMPTY = text("0"), text("''")
 AS_OPEN, AS_ASKED, AS_SUPERVISED = text("closed_us = 0"), text("asked > ''"), text("level > ''")
-AS_WATCHED = text("wake_us > 0")
+AS_WATCHED, AS_TO_VISIT = text("wake_us > 0"), text("visit_due_us > 0")
 AS_LEDGER = text("move IN ('supervise', 'discharge')")
 AS_WARNING, AS_VISIT = text("move = 'warn'"), text("move = 'visited'")
 AS_DEADLINE = text("move IN ('warn', 'reply', 'close_signed')")
@@ -42,6 +42,7 @@ class CaseRow(Base):
         _partial("ix_cases_asked", "above", "due_us", "id", only=AS_ASKED),
         _partial("ix_cases_supervised", "answer_due_us", "id", only=AS_SUPERVISED),
         _partial("ix_cases_watched", "wake_us", only=AS_WATCHED),
+        _partial("ix_cases_to_visit", "visit_due_us", "id", only=AS_TO_VISIT),
     )
 
     id: Mapped[Key]
@@ -74,6 +75,8 @@ class CaseRow(Base):
     """Of the supervision that is not yet discharged; with its trigger's name and its deadline."""
     trigger: Mapped[str] = mapped_column(String(16), server_default=_EMPTY)
     answer_due_us: Mapped[Utc] = mapped_column(server_default=_NO)
+    visit_due_us: Mapped[Utc] = mapped_column(server_default=_NO)
+    """When the citizen is to be asked (回访); 0 for not."""
     moves: Mapped[int] = mapped_column(Integer, server_default=_NO)
     """How many entries its history has."""
     head: Mapped[str] = mapped_column(String(64), server_default=_EMPTY)

@@ -106,7 +106,7 @@ class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cal
 
 class Dial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="call.dial", tag_field="op"):
     """外呼: call a citizen, who sees the hotline's number. The seat's own phone rings first. `about`: the
-    conversation that this call answers (回拨), "" for none.
+    conversation that this call answers (回拨), or the case that it asks after (回访); "" for neither.
     """
 
     number: str

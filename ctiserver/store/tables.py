@@ -11,12 +11,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hotline.db.base import Base, Key, Utc
 
+_ABOUT = text("about <> ''")
+
 
 class CallRow(Base):
     """One conversation (通话)."""
 
     __tablename__ = "calls"
-    __table_args__ = (Index(None, "citizen", "started_us"),)
+    __table_args__ = (
+        Index(None, "citizen", "started_us"),
+        Index("ix_calls_about", "about", sqlite_where=_ABOUT, postgresql_where=_ABOUT),
+    )
 
     conversation: Mapped[Key]
     node: Mapped[str] = mapped_column(String(31))
@@ -31,7 +36,7 @@ class CallRow(Base):
     is_outbound: Mapped[bool] = mapped_column(Boolean)
     """The hotline called the citizen (外呼)."""
     about: Mapped[str] = mapped_column(String(80))
-    """The conversation that an outbound call answers; empty for none."""
+    """What an outbound call is about: the conversation that it answers, or the case; empty for neither."""
     queue: Mapped[str] = mapped_column(String(40))
     started_us: Mapped[Utc] = mapped_column(index=True)
     queued_us: Mapped[Utc]

@@ -75,6 +75,12 @@ class Visitor:
         await self.page.fill("#password", self.password)
         await self.page.click("text=登录 >> nth=-1")
 
+    async def log_in_anew(self, number: str) -> None:
+        """Another person at the same browser."""
+        await self.context.clear_cookies()
+        await self.log_in(number)
+        await self.page.wait_for_url(lambda url: "/login" not in url)
+
     async def sit_down(self, number: str, seat: str) -> None:
         """Log in as an agent and sign in at the seat."""
         await self.log_in(number)

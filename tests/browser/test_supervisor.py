@@ -275,7 +275,7 @@ async def test_axe_finds_nothing_on_any_page_in_any_light(visit: Visit, there: S
     call = await dial(there.city, "13800006009", 9, "Zhang San")
     await visitor.until(STATE, "通话")
     found += await look_at(visitor, "agent")
-    for tab in ("knowledge", "missed"):
+    for tab in ("knowledge", "missed", "visits"):
         await visitor.page.click(f"#tab-{tab}")
         found += await look_at(visitor, f"agent-{tab}")
     for name in ("wall", "big-screen"):

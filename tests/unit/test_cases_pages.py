@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import shutil
@@ -12,15 +13,20 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from openpyxl import load_workbook
 
 from agent_desk.app import serve
 from casework import city
+from casework.faq import seed_knowledge
+from casework.history import move_of
 from casework.moves import Actor
 from casework.service import NewCase, history_of, open_case
 from casework.staff import seed_staff, staff
 from casework.store.matters import save_matters
 from casework.store.posts import BadPost, Post, give_posts, posts_of
+from casework.store.tables import CaseRow
 from casework.words import PLATFORM, Part
+from ctiserver.archive.rules import Direction
 from hotline import audit, clock
 from hotline.db.engine import Database
 from hotline.directory import save_units
@@ -29,11 +35,13 @@ from hotline.identity.roles import Role
 from hotline.local_time import local_day
 from hotline.numbers import warm_up
 from hotline.settings import DeskSettings, Settings
+from tests.unit.archive_room import Room
 from tests.unit.test_desk import KEYS, PASSWORD, Browser, free_port
 
 pytestmark = pytest.mark.slow
 
 AGENT, DISPATCHER, REVIEWER, VISITOR, SUPERVISOR = "1001", "8101", "8201", "8301", "8401"
+ADMIN = "9901"
 UNITS = city.demo_units()
 STAFF = staff(UNITS)
 HANDLERS = {member.post.unit: member.person.number for member in STAFF if member.post.unit}
@@ -62,7 +70,9 @@ async def fill(url: str) -> None:
         await save_matters(session, city.matters(UNITS))
         people = (
             NewPerson(number=AGENT, name="王丽", role=Role.AGENT),
+            NewPerson(number="1002", name="李静", role=Role.AGENT),
             NewPerson(number="9001", name="李班长", role=Role.SUPERVISOR),
+            NewPerson(number=ADMIN, name="管理员", role=Role.ADMIN),
         )
         await seed_people(session, people, PASSWORD, 1)
         await session.flush()
@@ -91,7 +101,7 @@ class Door:
         browser = Browser(http, self.base)
         answer = await browser.log_in(number)
         assert answer.status == 303
-        await browser.get("/cases")
+        await browser.get("/cases/catalogue" if number == ADMIN else "/cases")
         return browser
 
     async def close(self) -> None:
@@ -628,7 +638,7 @@ async def test_the_agents_page_is_told_what_answers_the_citizen_and_reports_what
         "unit": "市人力资源和社会保障局",
         "until": "2099-12-31",
     }
-    assert json.loads((await agent.get("/api/knowledge?q="))[1]) == {"entries": []}
+    assert json.loads((await agent.get("/api/knowledge?q="))[1]) == {"entries": [], "meant": ""}
     headers = {"Origin": agent.base, "X-Form-Word": agent.word}
     path = agent.base + "/api/knowledge/missed"
     for body, status, is_counted in (
@@ -662,3 +672,275 @@ async def test_what_stands_in_an_entry_or_was_sought_is_text_on_every_page(door:
     ):
         _, text = await browser.get(path)
         assert "<script>" not in text and "<img" not in text and "&lt;" in text, path
+
+
+async def asked(browser: Browser, path: str, body: dict[str, object]) -> tuple[int, dict[str, object]]:
+    headers = {"Origin": browser.base, "X-Form-Word": browser.word}
+    async with browser.http.post(browser.base + path, json=body, headers=headers) as answer:
+        return answer.status, await answer.json() if answer.content_type == "application/json" else {}
+
+
+async def is_played(browser: Browser, path: str) -> bool:
+    async with browser.http.get(browser.base + path) as answer:
+        return answer.status == 200 and (await answer.read())[:4] == b"fLaC"
+
+
+async def replied(agent: Browser, dispatcher: Browser, handler: Browser, reviewer: Browser) -> str:
+    id_ = await taken_in(agent)
+    await made(dispatcher, id_, "dispatch", unit="urban-management", profile="five_days")
+    await made(handler, id_, "accept")
+    await made(handler, id_, "reply", reason="已修复", is_citizen_told="on")
+    await made(reviewer, id_, "pass_review")
+    return id_
+
+
+async def test_a_visitor_calls_at_one_click_and_the_call_stands_in_the_case_with_its_sound(
+    door: Door, database: Database, tmp_path: Path
+) -> None:
+    """泰政发〔2016〕1号六（四）: every case is visited; who called, when, and what came of it."""
+    async with database.begin() as session:
+        await give_posts(session, AGENT, [Post(Part.VISITOR)])
+        await give_posts(session, "1002", [Post(Part.VISITOR)])
+    agent, other, dispatcher = await door.of(AGENT), await door.of("1002"), await door.of(DISPATCHER)
+    handler, reviewer = await door.of(HANDLERS["urban-management"]), await door.of(REVIEWER)
+    id_ = await replied(agent, dispatcher, handler, reviewer)
+    await due_now(database, id_)
+    status, text = await agent.get("/api/visits")
+    (visit,) = json.loads(text)["visits"]
+    assert (visit["id"], visit["tries"], visit["taken_by"]) == (id_, 0, "")
+    assert "路灯不亮" in visit["script"] and CITIZEN not in text
+    assert json.loads((await dispatcher.get("/api/visits"))[1]) == {"visits": None}
+    assert (await asked(dispatcher, f"/api/cases/{id_}/visit/take", {}))[0] == 403
+
+    assert await asked(agent, f"/api/cases/{id_}/visit/take", {}) == (200, {"number": CITIZEN})
+    status, told = await asked(other, f"/api/cases/{id_}/visit/take", {})
+    assert status == 409 and AGENT in str(told["message"])
+    async with database.read() as session:
+        (deed,) = await audit.newest(session, 1)
+    assert (deed.person, deed.what, deed.whom, deed.why) == (AGENT, "case.number", id_, "回访")
+
+    room = Room(tmp_path, database)
+    await room.call("1.1", is_outbound=True, about=id_, outcome="not_reached", answered_us=0, talk_ms=0)
+    outcome = {"outcome": {"type": "unreached", "reason": "无人接听"}}
+    assert (await asked(other, f"/api/cases/{id_}/visit", outcome))[1]["code"] == "taken"
+    status, told = await asked(agent, f"/api/cases/{id_}/visit", outcome)
+    assert status == 200 and told["state"] == "回访中" and told["next"]
+    assert json.loads((await agent.get("/api/visits"))[1])["visits"] == []
+
+    await due_now(database, id_, forget=True)
+    spoken = await room.call("2.2", is_outbound=True, about=id_, rating=2)
+    for way in Direction:
+        room.wav("2.2", way)
+    await room.archive().run_once()
+    heard = {"type": "visited", "satisfaction": 2, "is_solved": False, "is_in_time": True, "reason": "又灭了"}
+    assert (await asked(agent, f"/api/cases/{id_}/visit", {"outcome": heard}))[1]["state"] == "办理中"
+    async with database.read() as session:
+        moves = [
+            move_of(one) for one in await history_of(session, id_) if one.move in ("unreached", "visited")
+        ]
+    assert [(move.actor.number, move.conversation) for move in moves] == [(AGENT, "n1-1.1"), (AGENT, spoken)]
+
+    sound = f"/cases/{id_}/calls/{spoken}/citizen"
+    _, text = await reviewer.get(f"/cases/{id_}")
+    assert "回访 · 外呼" in text and "评价 满意" in text and "外呼未接通" in text and sound in text
+    assert await is_played(reviewer, sound) and await is_played(agent, sound)
+    assert not await is_played(reviewer, f"/cases/{id_}/calls/n1-9.9/citizen")
+    async with database.begin() as session:
+        await give_posts(session, "1002", [])
+    assert not await is_played(other, sound), "an agent hears their own calls; this one is another's"
+    assert not await is_played(handler, sound), "a unit's people hear nobody's voice"
+    assert spoken not in (await handler.get(f"/cases/{id_}"))[1]
+    async with database.read() as session:
+        (deed, *_) = await audit.newest(session, 5)
+    assert deed.what == "recording.play" and spoken in deed.whom
+
+
+async def due_now(database: Database, id_: str, *, forget: bool = False) -> None:
+    """As if the hour had come, whatever hour the test runs at; `forget` an attempt at this very hour."""
+    async with database.begin() as session:
+        row = await session.get_one(CaseRow, id_)
+        row.visit_due_us = 1
+        if forget:
+            row.progress = row.progress.replace('"attempts":[{"at_us":', '"attempts":[{"at_us":1')
+
+
+async def test_a_message_becomes_one_case_whoever_else_wants_to_work_on_it(
+    door: Door, database: Database, tmp_path: Path
+) -> None:
+    room = Room(tmp_path, database)
+    left = await room.call("7.7", outcome="message", answered_us=0, agent="")
+    agent, other = await door.of(AGENT), await door.of("1002")
+    dispatcher = await door.of(DISPATCHER)
+    assert (await asked(dispatcher, f"/api/missed/{left}/take", {}))[0] == 403
+    assert (await asked(agent, "/api/missed/n1-8.8/take", {}))[0] == 404
+    assert (await asked(agent, f"/api/missed/{left}/take", {}))[1]["cases"] == []
+    assert (await asked(other, f"/api/missed/{left}/take", {}))[0] == 409
+    assert (await asked(other, f"/api/missed/{left}/void", {"why": "无声"}))[0] == 409
+    (caller,) = json.loads((await other.get("/api/missed"))[1])["callers"]
+    assert caller["taken_by"] == AGENT
+    filing = {"title": "路灯不亮", "text": "留言说三晚了", "conversation": left, "number": "13805381234"}
+    assert (await asked(other, "/api/cases", filing))[1]["code"] == "taken"
+    status, case = await asked(agent, "/api/cases", filing)
+    assert status == 201
+    assert json.loads((await other.get("/api/missed"))[1])["callers"] == []
+    assert (await asked(agent, "/api/cases", filing))[1] == case, (
+        "an answer that was lost costs no second case"
+    )
+    _, text = await dispatcher.get(f"/cases/{case['id']}")
+    assert "受理 · 来电" in text and "留言" in text
+
+    again = await room.call("8.8", outcome="message", answered_us=0, agent="")
+    status, told = await asked(other, f"/api/missed/{again}/take", {})
+    assert [one["number"] for one in told["cases"]] == [case["number"]]  # type: ignore[index, union-attr]
+    urging = {"text": "又留言", "conversation": again}
+    assert (await asked(agent, f"/api/cases/{case['id']}/urge", urging))[1]["code"] == "taken"
+    assert (await asked(other, f"/api/cases/{case['id']}/urge", urging))[1]["urged"] == 1
+    assert json.loads((await other.get("/api/missed"))[1])["callers"] == []
+    void = await room.call("9.9", outcome="message", answered_us=0, agent="", citizen="", number="")
+    assert (await asked(agent, f"/api/missed/{void}/void", {"why": " "}))[0] == 422
+    assert (await asked(agent, f"/api/missed/{void}/void", {"why": "无声或误拨"}))[0] == 200
+    assert json.loads((await other.get("/api/missed"))[1])["callers"] == []
+
+
+async def test_a_unit_that_is_renamed_loses_none_of_its_cases_and_every_change_can_be_undone(
+    door: Door, database: Database
+) -> None:
+    admin, agent, dispatcher = await door.of(ADMIN), await door.of(AGENT), await door.of(DISPATCHER)
+    handler = await door.of(HANDLERS["urban-management"])
+    id_ = await taken_in(agent)
+    await made(dispatcher, id_, "dispatch", unit="urban-management", profile="one_day")
+    page = "/cases/units/urban-management"
+    assert (await dispatcher.get(page))[0] == 403
+    _, text = await admin.get("/cases/catalogue")
+    assert page in text and page not in (await dispatcher.get("/cases/catalogue"))[1]
+    form = {"name": "市综合行政执法局", "parent": "", "kind": "city", "initials": "szhxzzfj",
+            "numbers": "053800010005", "why": "机构改革"}  # fmt: skip
+    await admin.get(page)
+    for wrong, says in (
+        ({"why": " "}, "请填写变更原因"), ({"name": "市教育局"}, "现名或曾用名"),
+        ({"numbers": "12<b>"}, "号码只填"),
+        ({"parent": "urban-management"}, "不能移到自己"), ({"is_closed": "on"}, "还有由它负责的事项"),
+        ({"parent": "village-none"}, "没有这个上级单位"), ({"name": " "}, "请填写名称"),
+    ):  # fmt: skip
+        answer = await admin.post(page, **(form | wrong))
+        assert answer.status == 400 and says in await answer.text(), wrong
+    assert (await admin.post(page, **form)).status == 303
+    _, text = await admin.get(page)
+    assert "曾用名：市城市管理局" in text and "市城市管理局 → 市综合行政执法局" in text and "机构改革" in text
+    _, text = await handler.get("/cases")
+    assert "路灯不亮" in text and "待办 · 市综合行政执法局" in text
+    await made(handler, id_, "accept")
+    later = await taken_in(agent)
+    _, text = await dispatcher.get(f"/cases/{later}")
+    assert "建议转办：<b>市综合行政执法局</b>" in text
+    await made(dispatcher, later, "dispatch", unit="urban-management", profile="one_day")
+    await made(handler, later, "accept")
+    _, text = await dispatcher.get("/cases/scores")
+    assert text.count("市综合行政执法局") == 1 and ">市城市管理局<" not in text
+    async with database.read() as session:
+        (deed,) = await audit.newest(session, 1)
+    assert (deed.person, deed.what, deed.whom) == (ADMIN, "register.change", "unit:urban-management")
+
+    found = re.search(r"/cases/edits/([0-9]+)/undo", (await admin.get(page))[1])
+    assert found and (await admin.post(found[0], why="误操作")).status == 303
+    assert (await admin.post(found[0], why="再来")).status == 409
+    _, text = await admin.get(page)
+    assert "<h1>市城市管理局</h1>" in text and "误操作" in text
+    _, text = await handler.get("/cases")
+    assert text.count("路灯不亮") == 2
+
+
+async def test_a_matter_changes_from_its_day_on_and_a_closed_unit_gets_nothing_new(door: Door) -> None:
+    admin, agent, dispatcher = await door.of(ADMIN), await door.of(AGENT), await door.of(DISPATCHER)
+    _, text = await admin.get("/cases/catalogue")
+    lights = re.search(r'<a href="(/cases/matters/[^"]+)">路灯维修</a>', text)
+    taken = re.search(r'<a href="/cases/matters/[^"]+">([^<]+)</a>', text)
+    assert lights and taken and taken[1] != "路灯维修"
+    id_ = await taken_in(agent)
+    form = {"name": "路灯维修", "category": "城市管理", "unit": "housing", "profile": "one_day",
+            "keywords": "路灯", "why": "职责调整"}  # fmt: skip
+    tomorrow = (local_day(clock.now().utc_us) + timedelta(days=1)).isoformat()
+    await admin.get(lights[1])
+    for wrong, says in (
+        ({"unit": "police-none"}, "请选择未停用的负责单位"), ({"from": "2026-13-01"}, "日期格式不对"),
+        ({"profile": "never"}, "请选择办理时限"), ({"category": ""}, "请填写类别"),
+        ({"name": taken[1]}, "已有同名事项"),
+    ):  # fmt: skip
+        answer = await admin.post(lights[1], **(form | wrong))
+        assert answer.status == 400 and says in await answer.text(), wrong
+    assert (await admin.post(lights[1], **(form | {"from": tomorrow}))).status == 303
+    assert "<b>市城市管理局</b>" in (await dispatcher.get(f"/cases/{id_}"))[1], "not before its day"
+    assert (await admin.post(lights[1], **form)).status == 303
+    assert "<b>市住房和城乡建设局</b>" in (await dispatcher.get(f"/cases/{id_}"))[1]
+
+    answer = await admin.post("/cases/units/new", **{
+        "name": "市数据局", "parent": "", "kind": "city", "numbers": "053800010099", "why": "新设"
+    })  # fmt: skip
+    new = answer.headers["Location"]
+    assert answer.status == 303 and "市数据局" in (await dispatcher.get(f"/cases/{id_}"))[1]
+    closing = {"name": "市数据局", "kind": "city", "numbers": "", "is_closed": "on", "why": "并入别局"}
+    assert (await admin.post(new, **closing)).status == 303
+    assert "市数据局" not in (await dispatcher.get(f"/cases/{id_}"))[1]
+    assert '市数据局</a> <span class="chip warn">停用' in (await admin.get("/cases/catalogue"))[1]
+    ended = await admin.post(lights[1], is_ended="on", why="取消")
+    assert ended.status == 303 and lights[1] not in (await admin.get("/cases/catalogue"))[1]
+    undo = re.search(r"/cases/edits/[0-9]+/undo", (await admin.get(lights[1]))[1])
+    assert undo and (await admin.post(undo[0], why="恢复")).status == 303
+    assert lights[1] in (await admin.get("/cases/catalogue"))[1]
+
+
+async def test_figures_lead_to_their_cases_and_leave_as_sheets_that_run_nothing(door: Door) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    handler = await door.of(HANDLERS["urban-management"])
+    evil = await taken_in(agent, title="=cmd|' /C calc'!A0", topic="=1+1", text="<i>字</i>")
+    await made(dispatcher, evil, "dispatch", unit="urban-management", profile="one_day")
+    for path in ("figures", "figures.xlsx", "figures.csv", "figures/behind?what=OPEN", "days", "days.xlsx"):
+        assert (await handler.get(f"/cases/{path}"))[0] == 403, path
+        assert (await raw(dispatcher, f"/cases/{path}"))[0] == 200, path
+    _, text = await dispatcher.get("/cases/figures?by=UNIT")
+    found = re.search(r'href="(/cases/figures/behind[^"]+what=OPEN)">1</a>', text)
+    assert found and "市城市管理局" in text and "口径：" in text and "÷" in text
+    _, text = await dispatcher.get(found[1].replace("&amp;", "&"))
+    assert "市城市管理局 · 在办（1 件）" in text and f"/cases/{evil}" in text
+    assert (await dispatcher.get("/cases/figures/behind?what=EVIL"))[0] == 404
+    for wrong in ("from=2026-13-01", "from=2020-01-01&to=2026-11-01"):
+        assert (await dispatcher.get(f"/cases/figures?{wrong}"))[0] == 400
+    _, body = await raw(dispatcher, "/cases/figures.csv?by=TOPIC")
+    assert b"'=1+1," in body and b"\n=1+1" not in body
+    _, body = await raw(dispatcher, "/cases/figures.xlsx?by=TOPIC")
+    assert load_workbook(io.BytesIO(body)).active["A2"].value == "'=1+1"
+    _, body = await raw(dispatcher, "/cases/scores.xlsx")
+    assert load_workbook(io.BytesIO(body)).active["A1"].value == "月份"
+
+    _, text = await dispatcher.get(f"/cases/{evil}/print")
+    assert "流转记录" in text and "&lt;i&gt;字" in text and CITIZEN not in text and "138****6987" in text
+    assert (await (await door.of(HANDLERS["heating"])).get(f"/cases/{evil}/print"))[0] == 403
+
+
+async def raw(browser: Browser, path: str) -> tuple[int, bytes]:
+    async with browser.http.get(browser.base + path) as answer:
+        return answer.status, await answer.read()
+
+
+async def test_pinyin_and_slips_find_what_was_meant_and_filters_hold_together(
+    door: Door, database: Database
+) -> None:
+    agent, dispatcher = await door.of(AGENT), await door.of(DISPATCHER)
+    lights = await taken_in(agent, topic="路灯维修", kind="投诉")
+    await taken_in(agent, title="停水", text="两天了", topic="停水", kind="咨询")
+    for typed in ("路灯", "ludeng", "ldwx", "路登"):
+        _, text = await dispatcher.get(f"/cases/find?q={typed}")
+        assert f"/cases/{lights}" in text and text.count("<b>停水</b>") == 0, typed
+        assert ("按“路灯" in text) == (typed != "路灯"), typed
+    for query, is_found in (
+        ("kind=投诉", True), ("kind=咨询", False), ("topic=路灯维修", True), ("topic=停水", False),
+        ("kind=投诉&topic=路灯维修&q=ldwx&state=intake", True), ("q=ldwx&overdue=on", False),
+        ("supervised=on", False),
+    ):  # fmt: skip
+        assert (f"/cases/{lights}" in (await dispatcher.get(f"/cases/find?{query}"))[1]) == is_found, query
+    async with database.begin() as session:
+        await seed_knowledge(session, UNITS, "n1", clock.now().utc_us, 40)
+    _, text = await agent.get("/api/knowledge?q=ldwx")
+    told = json.loads(text)
+    assert told["entries"] and told["meant"].startswith("路灯")
+    assert json.loads((await agent.get("/api/knowledge?q=qqq"))[1]) == {"entries": [], "meant": ""}

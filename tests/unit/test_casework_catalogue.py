@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from casework import city
@@ -19,9 +21,10 @@ from casework.moves import (
     RefuseReturn,
 )
 from casework.organisation import Tree
+from casework.register import EditRefusal, check_unit
 from casework.rights import may_see
 from casework.words import PLATFORM
-from hotline.directory import UnitKind
+from hotline.directory import Unit, UnitKind
 from tests.unit.test_casework_rules import (
     ASK_RETURN,
     AT_COUNTY,
@@ -117,3 +120,19 @@ def test_a_unit_sees_what_it_has_passed_down_or_assists_with_and_nothing_else() 
     assert may_see(case, [AT_COUNTY]) and may_see(case, [replace(AT_COUNTY, unit=OTHER)])
     assert not may_see(case, [AT_TOWN]) and not may_see(taken_in(unit=COUNTY), [AT_COUNTY])
     assert may_see(case, [DISPATCHER]) and not may_see(case, [])
+
+
+def test_a_unit_goes_nowhere_below_itself_and_no_tier_is_a_fifth_one() -> None:
+    units = list(city.demo_units())
+    village = next(unit for unit in units if unit.kind is UnitKind.VILLAGE)
+    county = next(unit for unit in units if unit.id == "taishan-district")
+
+    def refused(unit: Unit, **changes: Any) -> EditRefusal | None:
+        return check_unit(units, [], replace(unit, **changes))
+
+    assert refused(county, parent=village.id) is EditRefusal.CIRCLE
+    assert refused(county, parent="daiyue-district") is EditRefusal.TOO_DEEP
+    assert refused(county, is_closed=True) is EditRefusal.HAS_BELOW
+    assert refused(village, parent="daiyue-district") is None
+    assert refused(village, is_closed=True) is None
+    assert refused(county, former=("某局",)) is None

@@ -13,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from casework import moves as m
 from casework.calendar import china
-from casework.case import Case, is_late, step
+from casework.case import Case, case_number, is_late, step
 from casework.deadlines import Calendar, ProfileName
-from casework.moves import RULES, Actor, Move
+from casework.history import opening
+from casework.moves import OPENING, RULES, Actor, Move
 from casework.words import (
     FINISHED,
     PLATFORM,
@@ -277,6 +278,77 @@ def test_jinan_five_minutes_to_dispatch_and_a_late_move_says_so() -> None:
     assert is_late(taken_in(), quick, MONDAY + 300_000_000)
     case = after(*AT_UNIT)
     assert is_late(case, REPLY, case.due_us) and not is_late(case, REPLY, case.due_us - 1)
+
+
+def test_jinan_officers_are_on_site_within_sixty_minutes() -> None:
+    """济南: 执法单位自接到调度指令后，应在60分钟内到达投诉事件现场."""
+    case = after(dispatch(ProfileName.CITY_SIMPLE), at=MONDAY)
+    case = after(ACCEPT, case=case, at=MONDAY + HOUR // 2)
+    assert not is_late(case, START, MONDAY + HOUR - 1) and is_late(case, START, MONDAY + HOUR)
+    ordinary = after(*AT_UNIT, at=MONDAY)
+    assert not is_late(ordinary, START, MONDAY + 9 * DAY), "only of urban management is it asked"
+
+
+def test_jinan_what_is_settled_on_the_spot_is_reported_the_same_day_and_the_complex_in_three() -> None:
+    """济南: 符合当场处结的应在当日反馈；较复杂的投诉事项，应在3日内反馈."""
+    simple = after(dispatch(ProfileName.CITY_SIMPLE), ACCEPT, at=MONDAY)
+    assert date_time(simple.due_us) == "2026-11-24 00:00:00"
+    complex_ = after(dispatch(ProfileName.CITY_COMPLEX), ACCEPT, at=MONDAY)
+    assert date_time(complex_.due_us) == "2026-11-27 00:00:00"
+    assert is_late(complex_, REPLY, complex_.due_us) and not is_late(complex_, REPLY, complex_.due_us - 1)
+
+
+def test_yongning_what_comes_today_is_sent_out_today() -> None:
+    """永审服发〔2017〕30号三（一）: 当日工单当日转接，不积压、不延误."""
+    midnight = day_start_us(date(2026, 11, 24))
+    assert not is_late(taken_in(), dispatch(), midnight - 1) and is_late(taken_in(), dispatch(), midnight)
+
+
+def test_yongning_the_simple_is_settled_at_once_and_the_ordinary_in_a_day() -> None:
+    """永审服发〔2017〕30号三（三）: 简单事项，立办立结；普通事项，一日办结."""
+    assert date_time(after(dispatch(ProfileName.AT_ONCE)).due_us) == "2026-11-24 00:00:00"
+    assert date_time(after(dispatch(ProfileName.ONE_DAY)).due_us) == "2026-11-25 00:00:00"
+
+
+def test_yongning_who_is_satisfied_with_what_passed_review_has_the_case_archived() -> None:
+    """永审服发〔2017〕30号三（四）: 若申请人满意并审核达标，对事项进行归档."""
+    archive = m.Archive(actor=DISPATCHER, reason="满意")
+    heard = after(*REPLIED, REVIEW, visited(Satisfaction.GOOD))
+    assert refused(heard, archive) is Refusal.WRONG_STATE
+    assert after(CLOSE, archive, case=heard).state is CaseState.ARCHIVED
+    assert after(*REPLIED, REVIEW, visited(Satisfaction.BAD)).state is CaseState.WORKING
+
+
+def test_yongning_what_touches_several_departments_has_one_that_leads_and_those_who_help() -> None:
+    """永审服发〔2017〕30号五（三）: 确定牵头办理部门和配合办理部门，由牵头部门上报."""
+    case = after(dispatch(assisting=(OTHER,)), ACCEPT)
+    helper = Actor("2003", Part.UNIT, OTHER)
+    assert (case.unit, case.assisting) == (COUNTY, (OTHER,))
+    assert refused(case, msgspec.structs.replace(REPLY, actor=helper)) is Refusal.NOT_YOUR_UNIT
+    assert after(m.Attach(actor=helper, reason="现场照片", file="n1-1", sha256="0"), case=case) == case
+
+
+def test_taian_what_is_taken_in_gets_its_number_at_once() -> None:
+    """泰政发〔2016〕1号六（一）: 受理信息由平台编号登记."""
+    first = opening(taken_in(), "1001")
+    assert (first.seq, first.state, first.rule) == (1, CaseState.INTAKE, OPENING)
+    assert [case_number("20261123", n) for n in (1, 12345)] == ["20261123-0001", "20261123-12345"]
+
+
+def test_taian_what_is_sent_is_signed_for_and_worked_in_time_and_who_is_late_is_on_record() -> None:
+    """泰政发〔2016〕1号六（二）: 对转办事项要及时接收，按时办理，并在规定时限内反馈."""
+    sent = after(dispatch(), at=MONDAY)
+    assert not is_late(sent, ACCEPT, sent.accept_due_us - 1) and is_late(sent, ACCEPT, sent.accept_due_us)
+    taken = after(ACCEPT, case=sent)
+    assert not is_late(taken, REPLY, taken.due_us - 1) and is_late(taken, REPLY, taken.due_us)
+
+
+def test_taian_whoever_called_is_asked_whether_it_was_done_and_how_content_they_are() -> None:
+    """泰政发〔2016〕1号六（四）: 对办理完毕事项，由回访平台及时向来电人核实办理结果并进行满意度调查."""
+    reviewed = after(*REPLIED, REVIEW, at=MONDAY)
+    assert reviewed.visit_due_us == MONDAY and refused(reviewed, CLOSE) is Refusal.WRONG_STATE
+    heard = after(visited(Satisfaction.FAIR), case=reviewed)
+    assert heard.visited is not None and heard.visited.is_solved and not heard.visit_due_us
 
 
 def test_66_the_same_matter_is_merged_before_it_is_sent_out() -> None:

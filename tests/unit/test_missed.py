@@ -6,6 +6,8 @@ import itertools
 
 import pytest
 
+from casework.store import claims
+from casework.store.claims import Done
 from ctiserver import missed
 from ctiserver.api.states import CallbackState, Outcome
 from ctiserver.store.tables import CallbackRow, CallRow
@@ -62,6 +64,30 @@ async def test_who_was_spoken_to_before_is_listed_for_what_came_after(database: 
 async def test_a_short_abandon_and_a_withheld_number_are_nobody_to_call_back(database: Database) -> None:
     rows = call(ANNA, 10, Outcome.SHORT_ABANDON), call("", 10, Outcome.ABANDONED_QUEUE)
     assert await listed(database, *rows) == []
+
+
+async def test_a_message_is_listed_though_the_number_is_withheld_and_each_by_itself(
+    database: Database,
+) -> None:
+    rows = [call("", at, Outcome.MESSAGE) for at in (10, 20)]
+    spoken = call("", 30, Outcome.ANSWERED, answered_us=31)
+    assert await listed(database, *rows, spoken) == [("", 1, 0), ("", 1, 0)]
+
+
+async def test_what_was_worked_is_off_the_list_with_all_before_it_and_what_comes_after_is_on_it(
+    database: Database,
+) -> None:
+    first, second, third = (call(ANNA, at, Outcome.ABANDONED_QUEUE) for at in (10, 20, 30))
+    async with database.begin() as session:
+        await claims.take(session, second.conversation, "1001", 25)
+    assert await listed(database, first, second) == [("13805380001", 2, 0)]
+    async with database.read() as session:
+        (waiting,) = await missed.waiting(session, 0, 10)
+    assert (waiting.taken_by, waiting.taken_us) == ("1001", 25)
+    async with database.begin() as session:
+        await claims.finish(session, second.conversation, "1001", Done.VOID)
+    assert await listed(database) == []
+    assert await listed(database, third) == [("13805380001", 1, 0)]
 
 
 @pytest.mark.parametrize("state", CallbackState)

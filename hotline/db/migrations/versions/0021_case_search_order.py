@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0021"
+down_revision = "0020"
 
 
 def upgrade() -> None:
