@@ -19,7 +19,7 @@ PAGES := $(addprefix agent_desk/web/,agent.ts wall.ts recordings.ts)
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS = tests/unit tests/replay
 # Whole hotlines mostly wait for people who talk, so more of them run at once than there are cores.
-AT_ONCE = -n 5 --dist loadfile
+AT_ONCE = -n 6 --dist loadfile
 
 .PHONY: help setup machine switch demo test lint format unit bench lock clean
 
@@ -63,11 +63,11 @@ demo: setup ## a whole hotline with citizens, seats and departments on this mach
 
 test: setup lint unit ## everything: checks, unit, replay, then a real Asterisk and a real browser
 	@echo "test: $(QUICK_TESTS) on PostgreSQL, and those that take long"
-	@$(PYTEST) -n 2 -m slow $(QUICK_TESTS)
+	@$(PYTEST) -n 3 -m slow $(QUICK_TESTS)
 	@echo "test: tests/integration"
 	@$(PYTEST) $(AT_ONCE) tests/integration
 	@echo "test: tests/browser"
-	@$(PYTEST) -n 3 --dist loadfile tests/browser
+	@$(PYTEST) -n 4 --dist loadfile tests/browser
 	@echo "test: all passed"
 
 lint: $(LINKED) $(MODULES) ## ruff, mypy --strict, the floors of the house (import-linter), tsc --strict

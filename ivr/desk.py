@@ -9,7 +9,7 @@ import structlog
 from asterisk_conf.paths import NodePaths
 from casework.calendar import is_workday
 from hotline import clock
-from hotline.numbers import key_of
+from hotline.numbers import complete, key_of
 from ivr.call import Call
 from ivr.cases import CaseDesk, home_of
 from ivr.catalogue import sounds_of
@@ -28,9 +28,9 @@ NUISANCE_PRIORITY = "-5"
 """Behind everybody: a restricted caller is served when nobody else waits."""
 RATING_VARIABLE = "HOTLINE_RATING"
 """Channel variable that tells the dialplan what the citizen answered; "0" when nothing."""
-TO_VARIABLE, WISH_VARIABLE = "HOTLINE_TO", "HOTLINE_WISH"
-"""Channel variables that tell the dialplan where the caller goes, and whether to wait, to leave a message or
-to be called back.
+TO_VARIABLE, WISH_VARIABLE, CALL_AT_VARIABLE = "HOTLINE_TO", "HOTLINE_WISH", "HOTLINE_CALL_AT"
+"""Channel variables that tell the dialplan where the caller goes, whether to wait, to leave a message or to
+be called back, and at which other number: it is never part of the path, which logs show.
 """
 LENGTH_S = 15.0
 """What a prompt is allowed whose length we cannot see, as with an Asterisk on another machine."""
@@ -100,6 +100,9 @@ class Desk:
         await call.line.set_variable(TO_VARIABLE, way.queue)
         if way.wish:
             await call.line.set_variable(WISH_VARIABLE, way.wish)
+        if way.call_at:
+            at = complete(way.call_at, self._outlook.settings.area_code)
+            await call.line.set_variable(CALL_AT_VARIABLE, at)
         await call.mark({"message": "v", "callback": "k"}.get(way.wish, "q"))
 
     async def _hurry(self, call: Call, number: str) -> None:

@@ -11,6 +11,8 @@ from rehearsal.caller import WITHIN_S, Caller
 GREETING, NOTICE, MENU = "hotline/greeting", "hotline/recording", "hotline/menu"
 MESSAGE_S = 2.0
 """How long a caller speaks."""
+ELSEWHERE = "13800138000"
+"""Where somebody wants to be called back."""
 
 
 def menu(kind: str) -> tuple[KeySettings, ...]:
@@ -146,6 +148,21 @@ async def callback(caller: Caller) -> None:
     caller.kept("g.r.m5.c.t1.k", "", frozenset({Outcome.CALLBACK}))
 
 
+async def callback_elsewhere(caller: Caller) -> None:
+    """A callback to another number, which is typed, read out and confirmed."""
+    await caller.to_the_menu("5")
+    await caller.at("t")
+    await caller.press("2")
+    await caller.at("x")
+    await caller.listens("hotline/callback-other")
+    await caller.press(f"{ELSEWHERE}#")
+    await caller.at("t")
+    await caller.press("1")
+    await caller.call.ended(WITHIN_S)
+    caller.heard("hotline/callback-other", "hotline/callback-agreed")
+    caller.kept(f"g.r.m5.c.t2.x{len(ELSEWHERE)}.c.t1.k", "", frozenset({Outcome.CALLBACK}))
+
+
 async def emergency_number(caller: Caller) -> None:
     """110 typed in the menu goes to the head of the queue."""
     await caller.to_the_menu("110")
@@ -192,6 +209,7 @@ WAYS: dict[str, Callable[[Caller], Awaitable[None]]] = {
         nuisance,
         case_by_number,
         wrong_case_number,
+        callback_elsewhere,
         callback,
         case_of_caller,
         english,

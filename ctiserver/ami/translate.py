@@ -180,7 +180,7 @@ def _user_event(text: str) -> Event | None:
     """Of the dialplan's own events there is one that we use."""
     if value(text, "UserEvent") != "IvrLeft":
         return None
-    return IvrLeft(_channel(text), value(text, "Path"), value(text, "Status"))
+    return IvrLeft(_channel(text), value(text, "Path"), value(text, "Status"), value(text, "CallAt"))
 
 
 def _whole(text: str, name: str) -> int:

@@ -195,6 +195,8 @@ class CallbackAsked(msgspec.Struct, frozen=True, kw_only=True, tag="callback_ask
     queue: str
     number: str
     since_us: int
+    caller: str = ""
+    """Where they called from; empty in what older versions wrote, which knew no other number."""
 
 
 class CallbackChanged(msgspec.Struct, frozen=True, kw_only=True, tag="callback_changed", gc=False):

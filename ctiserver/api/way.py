@@ -40,7 +40,7 @@ LETTERS = {
     "c": "case number, or number to call back", "d": "last digits of the phone", "s": "case told",
     "n": "case not found", "o": "database away", "t": "question after that", "u": "urged",
     "f": "long wait, something else offered", "q": "to the queue", "v": "to a message", "k": "to a callback",
-    "e": "emergency number typed",
+    "e": "emergency number typed", "x": "another number to call back",
 }  # fmt: skip
 """What each letter stands for."""
 LETTERS_ZH = {
@@ -48,6 +48,7 @@ LETTERS_ZH = {
     "m": "主菜单", "l": "改用其他语言", "c": "输入工单编号或确认回呼号码", "d": "输入电话后四位",
     "s": "播报工单", "n": "没有找到工单", "o": "数据库不可用", "t": "之后的选择", "u": "催办",
     "f": "座席全忙，另作选择", "q": "去排队", "v": "去留言", "k": "去回呼", "e": "输入紧急号码",
+    "x": "输入其他回呼号码",
 }  # fmt: skip
 """The same on pages."""
 _MENUS = "mtf"

@@ -40,9 +40,10 @@ def asked(state: State, leg: Leg) -> None:
     if call is None or leg.role is not Role.CITIZEN:
         return
     goes_to = AGREED
-    if not call.number:
+    number = call.call_at or call.number
+    if not number:
         goes_to = "callback-withheld"
-    elif not may_call(state, call.number):
+    elif not may_call(state, number):
         goes_to = "callback-refused"
     if goes_to == AGREED and call.id not in state.callbacks:
         keep(state, call)
@@ -54,7 +55,8 @@ def keep(state: State, call: Call) -> None:
     """The citizen's place in line is kept from now on."""
     place = KeptPlace(
         id=call.id,
-        number=call.number,
+        number=call.call_at or call.number,
+        caller=call.number,
         queue=lines.home(state, call),
         since_us=waits_since(call),
         asked_us=state.now.utc_us,
@@ -66,6 +68,7 @@ def keep(state: State, call: Call) -> None:
             at_us=place.asked_us,
             queue=place.queue,
             number=place.number,
+            caller=place.caller,
             since_us=place.since_us,
         )
     )
@@ -295,7 +298,7 @@ def called_again(state: State, call: Call) -> int:
     """
     if not state.callbacks or call.is_outbound or not call.number:
         return 0
-    mine = [place for place in state.callbacks.values() if place.number == call.number]
+    mine = [place for place in state.callbacks.values() if call.number in (place.number, place.caller)]
     for place in mine:
         close(state, place, CallbackState.WITHDRAWN)
     return max(((state.now.utc_us - place.since_us) // 1000 for place in mine), default=0)

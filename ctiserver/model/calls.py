@@ -162,7 +162,7 @@ def on_ivr_left(state: State, event: IvrLeft) -> None:
     call = state.calls.get(leg.call) if leg is not None and leg.role is Role.CITIZEN else None
     if call is None:
         return
-    call.ivr_path = event.path[: way.LONGEST]
+    call.ivr_path, call.call_at = event.path[: way.LONGEST], event.call_at
     failure = way.failure(event.status, call.ivr_path)
     state.record(IvrPassed(conversation=call.id, at_us=state.now.utc_us, path=call.ivr_path, failure=failure))
     if call.context is not None and call.uid in state.call_views:

@@ -103,6 +103,8 @@ class IvrLeft(msgspec.Struct, frozen=True, gc=False):
     channel: Channel
     path: str
     status: str
+    call_at: str
+    """The other number at which they want to be called back, "" for none."""
 
 
 class SeatRung(msgspec.Struct, frozen=True, gc=False):

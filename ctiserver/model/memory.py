@@ -131,6 +131,7 @@ def fold_callback(memory: Memory, event: CallbackAsked | CallbackChanged) -> Non
         memory.callbacks[event.conversation] = KeptPlace(
             id=event.conversation,
             number=event.number,
+            caller=event.caller,
             queue=event.queue,
             since_us=event.since_us,
             asked_us=event.at_us,

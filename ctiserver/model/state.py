@@ -196,6 +196,9 @@ class KeptPlace(msgspec.Struct, kw_only=True):
 
     id: str
     number: str
+    """where they are called"""
+    caller: str = ""
+    """where they called from"""
     queue: str
     since_us: int
     """from when on they count as waiting"""
@@ -261,6 +264,8 @@ class Call(msgspec.Struct, kw_only=True):
     """Of an outbound call: the citizen's phone has been asked for."""
     ivr_path: str = ""
     """Their way through the IVR (`ctiserver.api.way`)."""
+    call_at: str = ""
+    """Where they want to be called back if not where they call from."""
     callback: str = ""
     """Of an outbound call that keeps a place: the conversation in which it was asked for."""
     is_recording_paused: bool = False

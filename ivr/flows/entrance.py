@@ -7,7 +7,7 @@ import msgspec
 from hotline.ivr_settings import PERSON
 from ivr.call import Call
 from ivr.flows import busy
-from ivr.flows.callback import confirmed
+from ivr.flows.callback import call_at
 from ivr.flows.greeting import greeting
 from ivr.flows.lookup import Cases, lookup
 from ivr.script import MENU, Plan, offered
@@ -24,6 +24,8 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
     queue: str
     wish: str = ""
+    call_at: str = ""
+    """Where they want to be called back, as they typed it; "" where they call from."""
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +83,8 @@ async def _follow(call: Call, does: str, queue: str, guest: Guest, cases: Cases)
         case "message":
             return Way(queue=queue, wish=MESSAGE)
         case "callback":
-            is_sure = await confirmed(call, guest.number)
-            return Way(queue=queue, wish=CALLBACK if is_sure else "")
+            number = await call_at(call, guest.number)
+            other = "" if number == guest.number else number or ""
+            return Way(queue=queue, wish="" if number is None else CALLBACK, call_at=other)
         case _:
             return Way(queue=queue)

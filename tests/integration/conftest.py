@@ -7,7 +7,7 @@ Both live as long as a test module. Tests that use them run on the module's even
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from rehearsal import ports
 from rehearsal.city import City, CityPlan
 from rehearsal.ports import CITY_HOST, HOTLINE_HOST
 from rehearsal.switchboard import Switchboard
+from tests.integration.command_site import Site
 
 
 @pytest.fixture(scope="session")
@@ -128,3 +129,10 @@ async def system_ami(
     )
     yield session
     session.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    there = Site(tmp_path)
+    yield there
+    there.end()

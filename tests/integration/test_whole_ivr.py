@@ -21,8 +21,10 @@ from cli.rehearse_ivr import walk_the_ivr
 from cli.stage import Stage, stage, stage_settings
 from ctiserver import missed
 from ctiserver.api.states import Outcome, SeatState
+from ctiserver.client import Client
 from ctiserver.store.tables import CallbackRow, CallRow
 from hotline.db.engine import Database
+from hotline.identity.roles import Role
 from hotline.ivr_applied import write_applied
 from hotline.ivr_settings import DIALECT, IvrSettings, KeySettings
 from hotline.settings import QueueSettings, Settings
@@ -35,7 +37,7 @@ from rehearsal.hearing import ALIKE, likeness, prompt_course, what_was_heard
 from rehearsal.ports import free_ports
 from rehearsal.report import Report, Tried
 from rehearsal.walk import number_of
-from rehearsal.ways import WAYS
+from rehearsal.ways import ELSEWHERE, WAYS
 from tests.integration.test_whole_hotline import at_seat, quiet, records
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -102,6 +104,9 @@ async def test_callers_leave_an_urged_case_a_message_on_the_list_and_a_promised_
     assert [each.outcome for each in listed if each.number == number_of("message")] == [Outcome.MESSAGE]
     assert place is not None
     assert (place.queue, place.state) == (there.settings.queue.number, "waiting")
+    async with Client(there.push_url, lambda: there.token_for("9001", "8901", Role.SUPERVISOR)) as boss:
+        await boss.until(lambda seen: seen.linked, 30)
+        assert ELSEWHERE in {kept.number for kept in boss.seen.callbacks.values()}
 
 
 async def test_an_ivr_that_dies_in_a_prompt_gives_the_caller_to_the_queue_and_the_record_says_why(

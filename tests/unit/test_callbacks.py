@@ -17,7 +17,7 @@ from ctiserver.api.history import CallAnswered, CallbackChanged, CallEnded, Seat
 from ctiserver.api.states import CallbackState, Outcome, SeatState
 from ctiserver.model.callbacks import TIMER
 from ctiserver.model.effects import CallSeat, SendTo
-from ctiserver.model.events import ChannelHungUp, LinkLost, Resynced
+from ctiserver.model.events import ChannelHungUp, IvrLeft, LinkLost, Resynced
 from ctiserver.model.floor import Floor
 from ctiserver.model.memory import remember
 from ctiserver.model.state import RESERVED_REASON
@@ -82,6 +82,21 @@ def test_the_seat_that_becomes_ready_is_rung_then_the_citizen_and_the_record_has
     assert 90_000 <= answered.wait_ms < 91_000
     assert changes(world) == [CallbackState.CALLING, CallbackState.DONE]
     assert not world.members["8001"].is_paused, "in the call it is a seat like any other"
+
+
+def test_another_number_is_called_and_the_promise_ends_when_its_citizen_calls_again() -> None:
+    world = World()
+    citizen = world.call(ONE)
+    world.feed(IvrLeft(world.legs[citizen].channel, "g.r.m5.c.t2.x11.c.t1.k", "SUCCESS", OTHER))
+    world.queue(citizen, QUEUE)
+    world.press_key(citizen)
+    world.feed(*world.hang_up(citizen))
+    (kept,) = world.seen.callbacks.values()
+    assert kept.number == OTHER
+    restarts(world)
+    again = world.call(ONE)
+    world.queue(again, QUEUE)
+    assert not world.seen.callbacks and changes(world)[-1] is CallbackState.WITHDRAWN
 
 
 @pytest.mark.parametrize("number", ["", "00441632960000"], ids=["withheld", "abroad"])

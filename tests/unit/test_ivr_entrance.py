@@ -120,8 +120,19 @@ async def test_a_message_and_a_callback_are_wishes_of_the_dialplan() -> None:
         "hotline/callback-number", "digits/yao", "digits/3", "digits/8", "digits/0",
     ]  # fmt: skip
     assert (await walk(pressing("40")))[0] == Way(queue="12345")
+
+
+async def test_a_callback_may_go_to_another_number_which_is_read_out_and_confirmed() -> None:
+    way, line, path = await walk(pressing("4    2  6991014#     1"))
+    assert way == Way(queue="12345", wish="callback", call_at="6991014")
+    assert path == "g.r.m4.c.t2.x7.c.t1", "the path has the count of its digits alone"
+    assert line.heard.count("hotline/callback-number") == 2 and "hotline/callback-other" in line.heard
     hidden = Guest(number="", citizen="")
+    way, _, path = await walk(pressing("4  05386991014#      1"), guest=hidden)
+    assert (way, path) == (Way(queue="12345", wish="callback", call_at="05386991014"), "g.r.m4.x11.c.t1")
     assert (await walk(pressing("4"), guest=hidden))[0] == Way(queue="12345", wish="callback")
+    way, _, path = await walk(pressing("4    2  12# 12#"))
+    assert (way, path) == (Way(queue="12345"), "g.r.m4.c.t2.x2.x2"), "a number too short is asked for again"
 
 
 async def test_english_speaks_english_from_then_on_and_offers_what_it_has() -> None:
@@ -283,6 +294,7 @@ WALKS: dict[str, tuple[Callable[..., Awaitable[str]], dict[float, str], Callable
     "not found": (way_in, pressing("2 202611010001 0000"), lambda: FakeCases(is_mine=False), plan()),
     "database down": (way_in, pressing("2"), lambda: FakeCases(is_down=True), plan()),
     "callback": (way_in, pressing("4") | {29.5: "1"}, FakeCases, plan()),
+    "callback elsewhere": (way_in, pressing("4    2"), FakeCases, plan()),
     "long wait": (way_in, {}, FakeCases, BUSY),
     "rating": (way_out, {}, FakeCases, plan()),
 } | {state.value: (way_in, pressing("2"), partial(FakeCases, state=state), plan()) for state in CaseState}

@@ -35,18 +35,20 @@ FRAME = "\r\n".join(
         "UserEvent: {}",
         f"Path: {PATH}",
         "Status: SUCCESS",
+        "CallAt: 05386991014",
     )
 )
 
 
-def left(world: World, uid: str, path: str = PATH, status: str = "SUCCESS") -> IvrLeft:
-    return IvrLeft(world.legs[uid].channel, path, status)
+def left(world: World, uid: str, path: str = PATH, status: str = "SUCCESS", call_at: str = "") -> IvrLeft:
+    return IvrLeft(world.legs[uid].channel, path, status, call_at)
 
 
 def test_the_dialplans_event_is_read_and_nobody_elses() -> None:
     found = translate(FRAME.format("IvrLeft").encode())
     assert isinstance(found, IvrLeft)
     assert (found.channel.uid, found.path, found.status) == ("1764000000.1", PATH, "SUCCESS")
+    assert found.call_at == "05386991014"
     assert translate(FRAME.format("Other").encode()) is None
 
 
