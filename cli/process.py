@@ -17,10 +17,6 @@ from pathlib import Path
 import structlog
 import uvloop
 
-import agent_desk.app
-import ctiserver.archive.process
-import ctiserver.bootstrap
-import ivr.app
 from hotline import ready
 from hotline.errors import HotlineError
 from hotline.settings import Settings, load
@@ -29,16 +25,35 @@ _M_ARENA_MAX = -8
 """`mallopt`'s name for the number of heaps (malloc.h)."""
 
 Run = Callable[[Settings, asyncio.Event, Callable[[], None]], Awaitable[None]]
-
 """A process: settings, when to stop, what to call once it serves."""
 
-PROCESSES: dict[str, Run] = {
-    "ivr": ivr.app.run,
-    "cti": ctiserver.bootstrap.run,
-    "desk": agent_desk.app.run,
-    "archive": ctiserver.archive.process.run,
-}
+PROCESSES = ("ivr", "cti", "desk", "archive")
 """In the order in which they start."""
+
+
+def room_of(name: str) -> Run:
+    """What runs in that process, one of `PROCESSES`. No other room is loaded: a CTI server that was killed is
+    back sooner without the desk's modules.
+    """
+    match name:
+        case "ivr":
+            import ivr.app
+
+            return ivr.app.run
+        case "cti":
+            import ctiserver.bootstrap
+
+            return ctiserver.bootstrap.run
+        case "desk":
+            import agent_desk.app
+
+            return agent_desk.app.run
+        case "archive":
+            import ctiserver.archive.process
+
+            return ctiserver.archive.process.run
+        case _:
+            raise ValueError(name)
 
 
 def start_log() -> None:
@@ -68,7 +83,7 @@ async def serve(name: str, settings: Settings, *, follow_stdin: bool) -> None:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         watch = asyncio.create_task(reader.read())
         watch.add_done_callback(lambda _: stop.set())
-    await PROCESSES[name](settings, stop, ready.tell)
+    await room_of(name)(settings, stop, ready.tell)
 
 
 def keep_memory_together() -> None:
