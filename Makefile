@@ -16,7 +16,7 @@ BUILT := agent_desk/static/js/.built-$(shell cat package-lock.json Makefile agen
 # Node comes from a wheel of requirements.txt; the machine's own, if there is one, is not asked.
 NODE := PATH="$(abspath $(BIN)):$$PATH"
 PAGES := $(addprefix agent_desk/web/,agent.ts wall.ts recordings.ts)
-# Compiled once, for where Python itself may write no bytecode each start of a process would do so anew.
+# Compiled at set-up, for where Python itself may write no bytecode each start of a process would do so anew.
 ROOMS := hotline ctiserver casework ivr agent_desk asterisk_conf rehearsal cli
 PYTEST := $(BIN)/python -m pytest
 QUICK_TESTS = tests/unit tests/replay
@@ -29,6 +29,7 @@ help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 setup: machine $(LINKED) $(BUILT) switch ## install everything that is missing; seconds when nothing is
+	@$(BIN)/python -m compileall -q $(ROOMS)
 
 machine:
 	@tools/machine-packages
@@ -46,7 +47,6 @@ $(LOCKED): requirements.txt
 $(LINKED): $(LOCKED)
 	@rm -f $(VENV)/.linked-*
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q -j 0 $(ROOMS)
 	@touch $@
 
 $(MODULES): package-lock.json $(LOCKED)
