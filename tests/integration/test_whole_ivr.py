@@ -141,11 +141,11 @@ async def test_an_ivr_that_hangs_costs_three_seconds_and_the_record_says_so(
     assert (row.ivr_failure, row.ivr_path) == ("late", "")
 
 
-async def garbage(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """What an IVR out of its mind answers, and goes on to hold the line."""
+async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What an IVR out of its mind answers, and goes on to hold the line until the switch lets go of it."""
     for line in (b"\xff\xfe\x00\r\n", b"SAY NUMBER\n", b"STREAM FILE " + b"x" * 5000 + b"\n", b"EXEC\n") * 20:
         writer.write(line)
-    await asyncio.sleep(10)
+    await reader.read()
     writer.close()
 
 
