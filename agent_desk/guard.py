@@ -165,4 +165,4 @@ def _refused(request: web.Request, status: int) -> web.Response:
     message = _MESSAGE.get(status, _MESSAGE[400])
     if request.path.startswith("/api/"):
         return web.json_response({"message": message}, status=status)
-    return web.Response(text=error_page(status, message), status=status, content_type="text/html")
+    return error_page(status, message)

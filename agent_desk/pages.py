@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 import msgspec
+from aiohttp import web
 
 from agent_desk.sessions import Session
 from ctiserver.api.commands import REFUSAL_ZH
@@ -62,9 +63,14 @@ def render(name: str, **values: object) -> str:
     return environment().get_template(name).render(**values)
 
 
-def error_page(status: int, message: str) -> str:
-    """A page that says what went wrong and where to go on."""
-    return render("error.html", status=status, message=message)
+def html(text: str, status: int = 200) -> web.Response:
+    """The answer that a page is."""
+    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+
+
+def error_page(status: int, message: str) -> web.Response:
+    """An answer that says what went wrong and where to go on."""
+    return html(render("error.html", status=status, message=message), status)
 
 
 def live_config(settings: Settings, session: Session, word: str) -> str:

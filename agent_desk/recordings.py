@@ -210,7 +210,7 @@ class RecordingViews:
             hears_all=session.person.role in HEARS_ALL,
             message=message,
         )
-        return web.Response(text=text, content_type="text/html", charset="utf-8")
+        return pages.html(text)
 
 
 def shown(call: RecordedCall, settings: Settings) -> dict[str, object]:

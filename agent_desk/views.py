@@ -275,7 +275,7 @@ class Views:
         """The form under an id that means nothing yet, so that its word can be checked when it comes back."""
         sid = request[SESSION_ID] or self._sessions.new_id()
         values = {"form_word": self._sessions.form_word(sid), "number": number, "message": message}
-        response = _html(pages.render("login.html", city=self._settings.city, **values), status)
+        response = pages.html(pages.render("login.html", city=self._settings.city, **values), status)
         if sid != request[SESSION_ID]:
             self._set_cookie(response, sid, None)
         return response
@@ -288,7 +288,7 @@ class Views:
     def _page(self, request: web.Request, name: str, session: Session, **values: object) -> web.Response:
         word = self._sessions.form_word(request[SESSION_ID])
         shared = {"city": self._settings.city, "person": session.person, "seat": session.seat}
-        return _html(pages.render(name, form_word=word, **shared, **values))
+        return pages.html(pages.render(name, form_word=word, **shared, **values))
 
     def _set_cookie(self, response: web.StreamResponse, sid: str, max_age: int | None) -> None:
         value = self._sessions.to_cookie(sid)
@@ -302,7 +302,3 @@ def _told(caller: missed.MissedCaller, masked: str, now_us: int) -> dict[str, ob
     """A missed caller as the page is told; whoever began long ago has given it up."""
     holder = caller.taken_by if caller.taken_us + HELD_US > now_us else ""
     return msgspec.structs.asdict(caller) | {"masked": masked, "taken_by": holder}
-
-
-def _html(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")

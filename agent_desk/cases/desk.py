@@ -123,7 +123,7 @@ class Desk:
             posts=asker.posts,
             **values,
         )
-        return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+        return pages.html(text, status)
 
 
 def decoded(body: bytes, form: type[T]) -> T:
@@ -158,6 +158,6 @@ def with_database(handler: Handler, within_s: float = _DATABASE_S) -> Handler:
             log.warning("desk_cases_without_database", why=reason(error))
         if request.path.startswith("/api/"):
             return web.json_response({"message": _DOWN}, status=503)
-        return web.Response(text=pages.error_page(503, _DOWN), status=503, content_type="text/html")
+        return pages.error_page(503, _DOWN)
 
     return answer

@@ -23,7 +23,7 @@ from casework.catalogue import Suggestion, suggest
 from casework.moves import Actor, Move
 from casework.organisation import Tree
 from casework.rights import may_see, shown_to, units_of
-from casework.service import history_of, move_case
+from casework.service import case_of_number, history_of, move_case
 from casework.store import cases as store
 from casework.store import files, lists
 from casework.store.lists import Wanted
@@ -158,7 +158,7 @@ class CaseViews:
             asker = await self._desk.asker(request, session)
             case = await self._desk.seen(request, session, asker)
             tree = await self._desk.tree(session)
-            master = await lists.numbered(session, forms.text(form, "master").strip())
+            master = await case_of_number(session, forms.text(form, "master").strip())
         actor = _offers(case, asker).get(kind, asker.posts[0])
         try:
             move = forms.read(kind, form, actor, case, tree, master.id if master else "")

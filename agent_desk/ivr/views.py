@@ -251,7 +251,7 @@ class IvrViews:
             person=session.person,
             **values,
         )
-        return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
+        return pages.html(text, status)
 
 
 def _deed(session: Session, what: str, whom: str, why: str = "") -> Deed:

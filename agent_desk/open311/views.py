@@ -18,7 +18,7 @@ from agent_desk.problems import OPEN311, Problem, What
 from casework.case import Case
 from casework.catalogue import Matter
 from casework.rights import Right, may_see, units_of
-from casework.service import open_in
+from casework.service import case_of_number, open_in
 from casework.store import cases as store
 from casework.store import lists
 from casework.store.lists import Wanted
@@ -146,7 +146,7 @@ class Open311:
         system = await self._admitted(request, request.query, Right.READ)
         self._check_jurisdiction(request.query)
         async with self._database.read() as session:
-            case = await lists.numbered(session, request.match_info["number"])
+            case = await case_of_number(session, request.match_info["number"])
             if case is None or not _is_shown(case, system):
                 raise Problem(What.NOT_FOUND, _UNKNOWN)
             return await _told(session, system, [case], await all_matters(session, clock.now().utc_us), form)

@@ -117,12 +117,6 @@ async def by_ids(session: AsyncSession, ids: Iterable[str]) -> dict[str, Case]:
     return {row.id: case_of(row) for row in rows}
 
 
-async def numbered(session: AsyncSession, number: str) -> Case | None:
-    """The case with that number, as the citizen was told it."""
-    row = await session.scalar(select(CaseRow).where(CaseRow.number == number))
-    return case_of(row) if row is not None else None
-
-
 async def found(session: AsyncSession, wanted: Wanted, limit: int) -> list[Case]:
     """What is looked for, newest first."""
     query = _filtered(wanted)
