@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -37,31 +36,17 @@ from casework.words import Part
 from cli.main import app
 from hotline import audit, clock
 from hotline.db.engine import Database
-from hotline.numbers import warm_up
 from tests.unit.api_room import CASE, CITIZEN, Client, Room, opened
-from tests.unit.test_cases_pages import fill
 from tests.unit.test_desk import Browser
 
 LIGHTS = "urban-management"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 
 
-@pytest.fixture(scope="module")
-def city_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("api") / "hotline.db"
-    shutil.copy(sqlite_template, path)
-    asyncio.run(fill(f"sqlite+aiosqlite:///{path}"))
-    warm_up()
-    return path
-
-
 @pytest.fixture
-async def room(city_file: Path, tmp_path: Path) -> AsyncIterator[Room]:
-    shutil.copy(city_file, tmp_path / "hotline.db")
-    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}")
-    async with opened(database, tmp_path) as room:
+async def room(city_database: Database, tmp_path: Path) -> AsyncIterator[Room]:
+    async with opened(city_database, tmp_path) as room:
         yield room
-    await database.close()
 
 
 async def filed(client: Client, **more: object) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import re
-import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,76 +14,35 @@ import pytest
 from openpyxl import load_workbook
 
 from agent_desk.app import serve
-from casework import city
 from casework.faq import seed_knowledge
 from casework.history import move_of
 from casework.moves import Actor
 from casework.service import NewCase, history_of, open_case
-from casework.staff import seed_staff, staff
-from casework.store.matters import save_matters
 from casework.store.posts import BadPost, Post, give_posts, posts_of
 from casework.store.tables import CaseRow
 from casework.words import PLATFORM, Part
 from ctiserver.archive.rules import Direction
 from hotline import audit, clock
 from hotline.db.engine import Database
-from hotline.directory import save_units
-from hotline.identity.people import NewPerson, create_person, find_person, seed_people, set_enabled
+from hotline.identity.people import NewPerson, create_person, find_person, set_enabled
 from hotline.identity.roles import Role
 from hotline.local_time import local_day
-from hotline.numbers import warm_up
 from hotline.settings import DeskSettings, Settings
 from tests.unit.archive_room import Room
-from tests.unit.test_desk import KEYS, PASSWORD, Browser, free_port
+from tests.unit.desk_city import ADMIN, AGENT, PASSWORD, STAFF, UNITS
+from tests.unit.test_desk import KEYS, Browser, free_port
 
 pytestmark = pytest.mark.slow
 
-AGENT, DISPATCHER, REVIEWER, VISITOR, SUPERVISOR = "1001", "8101", "8201", "8301", "8401"
-ADMIN = "9901"
-UNITS = city.demo_units()
-STAFF = staff(UNITS)
+DISPATCHER, REVIEWER, VISITOR, SUPERVISOR = "8101", "8201", "8301", "8401"
 HANDLERS = {member.post.unit: member.person.number for member in STAFF if member.post.unit}
 CITIZEN = "13805386987"
 ID = re.compile(r"/cases/([a-z0-9_]+-[0-9A-Z]{26})")
 
 
-@pytest.fixture(scope="module")
-def template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("cases") / "hotline.db"
-    shutil.copy(sqlite_template, path)
-    asyncio.run(fill(f"sqlite+aiosqlite:///{path}"))
-    return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _warm_numbers() -> None:
-    """As `run` does before the desk serves: the tables of places take seconds."""
-    warm_up()
-
-
-async def fill(url: str) -> None:
-    database = await Database.open(url)
-    async with database.begin() as session:
-        await save_units(session, UNITS)
-        await save_matters(session, city.matters(UNITS))
-        people = (
-            NewPerson(number=AGENT, name="王丽", role=Role.AGENT),
-            NewPerson(number="1002", name="李静", role=Role.AGENT),
-            NewPerson(number="9001", name="李班长", role=Role.SUPERVISOR),
-            NewPerson(number=ADMIN, name="管理员", role=Role.ADMIN),
-        )
-        await seed_people(session, people, PASSWORD, 1)
-        await session.flush()
-        assert await seed_staff(session, STAFF, PASSWORD, 1) == len(STAFF)
-    await database.close()
-
-
 @pytest.fixture
-async def database(template: Path, tmp_path: Path) -> AsyncIterator[Database]:
-    shutil.copy(template, tmp_path / "hotline.db")
-    opened = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}")
-    yield opened
-    await opened.close()
+def database(city_database: Database) -> Database:
+    return city_database
 
 
 class Door:

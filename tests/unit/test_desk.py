@@ -28,8 +28,8 @@ from hotline.secret import Secrets, screen_word
 from hotline.settings import DeskSettings, SeatSettings, Settings, SwitchSettings
 from rehearsal.browser import WORD
 from rehearsal.browser import Browser as PlainBrowser
+from tests.unit.desk_city import PASSWORD
 
-PASSWORD = "correct horse 12345"
 KEYS = Secrets(ami_cti="a", ami_system="b", push_key="push", seat_key="c", session_key="session")
 PEOPLE = (
     NewPerson(number="1001", name="<script>alert(1)</script>", role=Role.AGENT),

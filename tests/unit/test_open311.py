@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,7 @@ from casework.store.posts import Post
 from casework.words import CaseState, Part
 from hotline.db.engine import Database
 from hotline.local_time import DAY_US
-from hotline.numbers import warm_up
 from tests.unit.api_room import CITIZEN, Room, opened
-from tests.unit.test_cases_pages import fill
 
 SINKHOLE = {
     "jurisdiction_id": "city.gov",
@@ -40,15 +36,6 @@ SINKHOLE = {
 }
 """The example of the standard's "POST Service Request", without its key and its service."""
 HERE = {"service_code": "other", "address_string": "这里"}
-
-
-@pytest.fixture(scope="module")
-def city_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("open311") / "hotline.db"
-    shutil.copy(sqlite_template, path)
-    asyncio.run(fill(f"sqlite+aiosqlite:///{path}"))
-    warm_up()
-    return path
 
 
 class App:
@@ -83,12 +70,9 @@ class App:
 
 
 @pytest.fixture
-async def app(city_file: Path, tmp_path: Path) -> AsyncIterator[App]:
-    shutil.copy(city_file, tmp_path / "hotline.db")
-    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'hotline.db'}")
-    async with opened(database, tmp_path, jurisdiction_id="city.gov") as room:
+async def app(city_database: Database, tmp_path: Path) -> AsyncIterator[App]:
+    async with opened(city_database, tmp_path, jurisdiction_id="city.gov") as room:
         yield App(room, (await room.system("citizen-app", Post(Part.DISPATCHER))).token)
-    await database.close()
 
 
 def tags(element: ElementTree.Element) -> list[str]:
