@@ -16,7 +16,7 @@ from tests.unit.desk_city import fill
 
 @pytest.fixture(scope="session")
 def city_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo's city in an SQLite file; the tables of places are read, which takes seconds, as before serving."""
+    """A demo's city in an SQLite file; the tables of places, which take seconds, are read too."""
     path = tmp_path_factory.mktemp("city") / "hotline.db"
     shutil.copy(sqlite_template, path)
     asyncio.run(fill(f"sqlite+aiosqlite:///{path}"))
